@@ -1,0 +1,1 @@
+"""Technologies: each module is named after the one it speaks. They do not know each other."""

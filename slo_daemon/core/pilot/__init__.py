@@ -1,0 +1,1 @@
+"""The judging wing: may the pilot's rollout widen? It stands on the measuring wing, never the other way round."""

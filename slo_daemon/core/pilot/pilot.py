@@ -1,0 +1,140 @@
+"""A pilot: a change that a growing part of the users gets, with what it must reach before all of them do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from slo_daemon.core.slo.objective import Objective
+from slo_daemon.core.slo.query import Labels
+from slo_daemon.core.slo.selector import Selector
+from slo_daemon.core.slo.sli import Indicator
+from slo_daemon.core.slo.slo import Slo
+from slo_daemon.core.slo.window import Window
+
+
+class Stage(StrEnum):
+    """Where the pilot runs."""
+
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    CANARY = "canary"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """A segment of users. The criteria are the product's own words; the daemon shows them."""
+
+    name: str
+    criteria: str
+
+
+@dataclass(frozen=True, slots=True)
+class RampStep:
+    """From week `week` of the pilot (1 = the first) the share `percentage` (ratio 0..1) of users is planned."""
+
+    week: int
+    percentage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """The planned share of users (ratios 0..1). `observed`: a PromQL expression of the share that really is served."""
+
+    initial: float
+    maximum: float
+    steps: tuple[RampStep, ...] = ()
+    observed: str = ""
+
+    def scheduled(self, start: date, today: date) -> float:
+        """The planned share on a day; 0 before the start."""
+        if today < start:
+            return 0.0
+        week = (today - start).days // 7 + 1
+        reached = [step.percentage for step in self.steps if step.week <= week]
+        return min(self.maximum, max([self.initial, *reached]))
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom to call."""
+
+    name: str
+    role: str
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredMetric:
+    """A success metric measured like an SLO."""
+
+    indicator: Indicator
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentMetric:
+    """A success metric that compares two variants: converted of exposed users, split by the label `by`."""
+
+    exposed: Selector
+    converted: Selector
+    by: str
+    control: str
+    treatment: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackMetric:
+    """A success metric from ratings: their mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessMetric:
+    """A named number that the pilot is meant to reach, from one of three sources."""
+
+    name: str
+    source: MeasuredMetric | ExperimentMetric | FeedbackMetric
+    objective: Objective
+
+
+class Role(StrEnum):
+    """What a criterion is for; it decides what `unknown` means."""
+
+    DEFAULT = "default"
+    GO_LIVE = "go_live"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionText:
+    """A criterion as its author wrote it."""
+
+    text: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """Everything one pilot document says."""
+
+    name: str
+    title: str
+    stage: Stage
+    start: date
+    duration: timedelta
+    slos: tuple[Slo, ...]
+    labels: Labels = ()
+    cohorts: tuple[Cohort, ...] = ()
+    ramp: Ramp | None = None
+    features: Mapping[str, bool] | None = None
+    variants: tuple[str, ...] = ()
+    success_metrics: tuple[SuccessMetric, ...] = ()
+    go_live_criteria: tuple[CriterionText, ...] = ()
+    rollback_triggers: tuple[CriterionText, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+
+    @property
+    def end(self) -> date:
+        """The first day after the pilot."""
+        return self.start + self.duration

@@ -1,0 +1,123 @@
+"""How numbers, objectives and times are said to people: the same in reports, in findings and on the terminal.
+
+Rounding happens here and nowhere else, and never so that a value seems to lie on the other side of a threshold.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from math import inf, isfinite
+
+from slo_daemon.core.quantity import Dimension, Unit
+from slo_daemon.core.slo.evaluation import Evaluation, Reason
+from slo_daemon.core.slo.measurement import Measured
+from slo_daemon.core.slo.objective import Direction, Objective
+
+FEWEST_DIGITS = 3
+MOST_DIGITS = 12
+_SUFFIXED = ("/5", "/s", "/min")  # no space before these
+_DIRECTIONS = {Direction.AT_MOST: "at most", Direction.AT_LEAST: "at least"}
+# Invisible or layout-changing characters that could make a text look like another one.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_JOINERS = frozenset("\u200c\u200d")  # needed to write some languages and emoji
+
+
+def say_value(value: float, unit: Unit, landmarks: Iterable[float] = ()) -> str:
+    """`value` (base unit) in `unit`: `42.3 ms`, `99.95 %`, `4.2/5`.
+
+    As few digits as keep it on its side of every landmark (base unit); three at least.
+    """
+    if not isfinite(value):
+        return "beyond every bucket" if value == inf else "not a number"
+    factor = float(unit.factor)
+    amount = value / factor
+    marks = [mark / factor for mark in landmarks]
+    if unit.dimension is Dimension.RATIO:
+        marks += [0.0, 1.0 / factor]
+    digits = FEWEST_DIGITS
+    while digits < MOST_DIGITS and any(
+        _side(_rounded(amount, digits), mark) != _side(amount, mark) for mark in marks
+    ):
+        digits += 1
+    return with_unit(_plain(_rounded(amount, digits), digits), unit)
+
+
+def with_unit(amount: str, unit: Unit) -> str:
+    """An amount and its unit as one reads them."""
+    if unit.symbol == "ratio" or not unit.symbol:
+        return amount
+    return f"{amount}{'' if unit.symbol in _SUFFIXED else ' '}{unit.symbol}"
+
+
+def say_objective(objective: Objective) -> str:
+    """`at most 50 ms`, `at least 99.9 %`."""
+    target = objective.target
+    return f"{_DIRECTIONS[objective.direction]} {with_unit(format(target.amount, 'f'), target.unit)}"
+
+
+def say_measured(value: float, objective: Objective) -> str:
+    """A value of an SLI, exact enough to tell it from the objective's target and thresholds."""
+    points = (objective.target, objective.warning, objective.critical)
+    return say_value(value, objective.unit, [q.base for q in points if q is not None])
+
+
+def say_evaluation(evaluation: Evaluation | None) -> str:
+    """What came out, in one sentence: `42.3 ms against at most 50 ms`, or why there is no answer."""
+    if evaluation is None:
+        return "not evaluated yet"
+    measurement, objective = evaluation.measurement, evaluation.instance.slo.objective
+    if evaluation.reason is Reason.BEYOND_LAST_BUCKET and isinstance(measurement, Measured):
+        edge = say_value(measurement.facts["lower_edge"], objective.unit)
+        return f"beyond the last bucket edge, {edge}, against {say_objective(objective)}"
+    if evaluation.met is not None and isinstance(measurement, Measured):
+        return f"{say_measured(measurement.value, objective)} against {say_objective(objective)}"
+    return evaluation.detail
+
+
+def say_time(unix: float) -> str:
+    """`2026-11-22 10:00:00 UTC`."""
+    return f"{_utc(unix):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def say_minute(unix: float) -> str:
+    """`2026-11-22 10:00`, for tables whose heading says UTC."""
+    return f"{_utc(unix):%Y-%m-%d %H:%M}"
+
+
+def rfc3339(unix: float) -> str:
+    """`2026-11-22T10:00:00Z`, for machines."""
+    return f"{_utc(unix):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def say_count(count: float, singular: str, plural: str | None = None) -> str:
+    """`1 incident`, `2 incidents`, `3,400 votes`."""
+    return f"{count:,.0f} {singular if count == 1 else plural or singular + 's'}"
+
+
+def visible(text: str) -> str:
+    """`text` in one line, without characters that are invisible, steer a terminal, or turn the reading direction."""
+    shown = (
+        c if unicodedata.category(c) not in _HIDDEN or c in _JOINERS else " " if c.isspace() else "\ufffd"
+        for c in text
+    )
+    return " ".join("".join(shown).split())
+
+
+def _utc(unix: float) -> datetime:
+    return datetime.fromtimestamp(unix, UTC)
+
+
+def _side(amount: float, mark: float) -> int:
+    return (amount > mark) - (amount < mark)
+
+
+def _rounded(amount: float, digits: int) -> float:
+    return float(f"{amount:.{digits}g}")
+
+
+def _plain(amount: float, digits: int) -> str:
+    """Without exponent, trailing zeros or needless digits; large numbers keep all of their whole part."""
+    text = f"{amount:.{digits}g}"
+    if "e" in text:
+        text = f"{amount:.0f}" if abs(amount) >= 1 else f"{amount:.{MOST_DIGITS + digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,189 @@
+"""Histogram kinds: the share of requests under a threshold, and quantiles, both from summed buckets.
+
+A classic histogram only knows its bucket edges. Between two edges the daemon shows the linear estimate that
+Prometheus' `histogram_quantile` gives, but decides only what the edges prove.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf, isfinite, isnan, nextafter
+from typing import ClassVar
+
+from slo_daemon.core.slo.binomial import lower_bound, upper_bound
+from slo_daemon.core.slo.measurement import Measured, Measurement, NoTraffic, Unavailable
+from slo_daemon.core.slo.query import Absent, Ask, FailReason, Form, Sample
+from slo_daemon.core.slo.selector import Selector
+from slo_daemon.core.slo.sli.parts import Need, Part, Parts, share
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Cumulative counts by upper edge (ascending; the last edge is +Inf), as Prometheus keeps them."""
+
+    edges: tuple[float, ...]
+    counts: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        """All events."""
+        return self.counts[-1]
+
+    def around(self, value: float) -> tuple[int | None, int]:
+        """Indices of the last edge <= `value` (None when there is none) and of the first edge >= `value`."""
+        below = max((i for i, edge in enumerate(self.edges) if edge <= value), default=None)
+        above = min(i for i, edge in enumerate(self.edges) if edge >= value)
+        return below, above
+
+    def quantile(self, q: float) -> tuple[float, float, float]:
+        """(estimate, lower edge, upper edge) of the q-quantile, 0 < q < 1, total > 0.
+
+        The estimate is linear inside its bucket, as in Prometheus' histogram_quantile, but infinite beyond the last
+        finite edge, where Prometheus would answer that edge.
+        """
+        rank = q * self.total
+        index = next(i for i, count in enumerate(self.counts) if count >= rank)
+        upper = self.edges[index]
+        lower = self.edges[index - 1] if index else min(0.0, upper)
+        if not isfinite(upper):
+            return inf, lower, inf
+        before = self.counts[index - 1] if index else 0.0
+        inside = self.counts[index] - before
+        estimate = lower + (upper - lower) * (rank - before) / inside if inside > 0 else upper
+        return estimate, lower, upper
+
+
+def read_buckets(part: Part) -> Buckets | NoTraffic | Unavailable:
+    """Buckets of one histogram from rows labelled `le`. `1` and `1.0` are one edge."""
+    if isinstance(part, Absent):
+        return NoTraffic(("no bucket increased",))
+    sums: dict[float, float] = {}
+    for row in part.rows:
+        problem = _edge_problem(row)
+        if problem:
+            return Unavailable(FailReason.VALUE, f"{problem} in the answer to {part.promql}")
+        edge = float(row.label("le"))
+        sums[edge] = sums.get(edge, 0.0) + row.value
+    if inf not in sums:
+        return Unavailable(FailReason.SHAPE, f"no +Inf bucket in the answer to {part.promql}")
+    edges = tuple(sorted(sums))
+    counts, highest = [], 0.0
+    for edge in edges:
+        highest = max(highest, sums[edge])  # extrapolation may leave tiny dips between neighbours
+        counts.append(highest)
+    return Buckets(edges, tuple(counts)) if highest > 0 else NoTraffic(("total = 0",))
+
+
+def _edge_problem(row: Sample) -> str:
+    try:
+        edge = float(row.label("le"))
+    except ValueError:
+        return f"bucket edge {row.label('le')!r} is not a number"
+    if isnan(edge):
+        return "bucket edge NaN"
+    return "" if isfinite(row.value) and row.value >= 0 else f"bucket count {row.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyShare:
+    """The share of requests that took at most `threshold` (base unit of the metric, mostly seconds)."""
+
+    kind: ClassVar[str] = "latency"
+    histogram: Selector
+    threshold: float
+
+    def asks(self, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
+        """All buckets: the threshold may lie between two of them."""
+        return {"buckets": Ask(Form.BUCKETS, self.histogram.with_suffix("_bucket"), window, by)}
+
+    def probes(self) -> tuple[Selector, ...]:
+        """The histogram's count series."""
+        return (self.histogram.with_suffix("_count"),)
+
+    def measure(self, parts: Parts, need: Need) -> Measurement:
+        """Exact where the threshold is a bucket edge; else a range between the shares at the edges around it."""
+        buckets = read_buckets(parts["buckets"])
+        if not isinstance(buckets, Buckets):
+            return buckets
+        below, above = buckets.around(self.threshold)
+        names = (f"within {self.threshold:g}s", "total")
+        if below == above:
+            return share(buckets.counts[above], buckets.total, names, need, counts_good=True, as_good=True)
+        few = buckets.counts[below] if below is not None else 0.0
+        many = buckets.counts[above] if isfinite(buckets.edges[above]) else buckets.total
+        least = share(few, buckets.total, names, need, counts_good=True, as_good=True)
+        most = share(many, buckets.total, names, need, counts_good=True, as_good=True)
+        if not isinstance(least, Measured) or not isinstance(most, Measured):
+            return least
+        edges = (buckets.edges[below] if below is not None else 0.0, buckets.edges[above])
+        gap = (
+            f"no bucket edge at {self.threshold:g}s: between {least.working[0]} (edge {edges[0]:g}s) and "
+            f"{most.working[0]} (edge {edges[1]:g}s); the lower share is shown"
+        )
+        facts = {"lower_edge": edges[0], "upper_edge": edges[1]}
+        return Measured(
+            least.value,
+            least.low,
+            most.high,
+            few,
+            buckets.total,
+            "no_bucket_edge",
+            (gap, *least.working[1:]),
+            facts,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """The q-quantile (0 < q < 1) of a histogram, in the metric's base unit."""
+
+    kind: ClassVar[str] = "quantile"
+    histogram: Selector
+    q: float
+
+    def asks(self, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
+        """All buckets: quantiles are computed from sums, never averaged."""
+        return {"buckets": Ask(Form.BUCKETS, self.histogram.with_suffix("_bucket"), window, by)}
+
+    def probes(self) -> tuple[Selector, ...]:
+        """The histogram's count series."""
+        return (self.histogram.with_suffix("_count"),)
+
+    def measure(self, parts: Parts, need: Need) -> Measurement:
+        """The estimate, and the bucket in which the quantile surely lies."""
+        buckets = read_buckets(parts["buckets"])
+        if not isinstance(buckets, Buckets):
+            return buckets
+        show = need.objective.unit.show
+        estimate, lower, upper = buckets.quantile(self.q)
+        place = (
+            f"beyond the last bucket edge {show(lower)}"
+            if estimate == inf
+            else f"in the bucket up to {show(upper)}"
+        )
+        rank = (
+            f"rank {self.q:g} x {buckets.total:,.0f} events = {self.q * buckets.total:,.1f} lies {place} "
+            f"(from {show(lower)}): {show(estimate)}"
+        )
+        working = [rank]
+        # +Inf edge: whatever the threshold is, nothing shows that the quantile is below it, so it counts as beyond.
+        low = inf if estimate == inf else nextafter(lower, inf)
+        high, limit = upper, "no_bucket_edge"
+        if buckets.total < need.min_events:
+            low, high, limit = *self._sure_range(buckets), "too_few_events"
+            working.append(
+                f"{buckets.total:,.0f} events are fewer than the {need.min_events:,.0f} that it takes to claim a "
+                f"p{self.q * 100:g}, so only what is 95 % sure counts: between {show(low)} and {show(high)}"
+            )
+        facts: Mapping[str, float] = {"lower_edge": lower, "upper_edge": upper}
+        return Measured(estimate, low, high, None, buckets.total, limit, tuple(working), facts)
+
+    def _sure_range(self, buckets: Buckets) -> tuple[float, float]:
+        """Edges between which the quantile lies with confidence: exact binomial bounds on the share up to each edge."""
+        low, high = 0.0, inf
+        for edge, events in zip(buckets.edges, buckets.counts, strict=True):
+            if upper_bound(events, buckets.total) < self.q:
+                low = nextafter(edge, inf)
+            if lower_bound(events, buckets.total) >= self.q:
+                high = edge
+                break
+        return low, high

@@ -1,0 +1,84 @@
+"""What all kinds share: reading one number, and turning counts into a share that says how sure it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+from slo_daemon.core.slo.binomial import SURE, lower_bound, upper_bound
+from slo_daemon.core.slo.measurement import Measured, Measurement, NoTraffic, Unavailable
+from slo_daemon.core.slo.objective import Objective
+from slo_daemon.core.slo.query import Absent, FailReason, Samples
+
+Part = Samples | Absent
+Parts = Mapping[str, Part]
+EXTRAPOLATION_SLACK = (
+    0.01  # `increase` of two selectors may disagree by this share where they should be equal
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a kind must know of its SLO: the objective, how many events it takes to claim it, and the window (s)."""
+
+    objective: Objective
+    min_events: float
+    window: int
+
+
+def number(part: Part, *, missing: float | None = None) -> float | Unavailable | None:
+    """The only value of a part. `missing` (or None) when there is no row; Unavailable when it is no finite number."""
+    if isinstance(part, Absent):
+        return missing
+    if len(part.rows) != 1:
+        return Unavailable(FailReason.SHAPE, f"{len(part.rows)} rows where one was expected: {part.promql}")
+    value = part.rows[0].value
+    if not isfinite(value):
+        return Unavailable(FailReason.VALUE, f"Prometheus answered {value} to {part.promql}")
+    return value
+
+
+def count(part: Part, *, missing: float) -> float | Unavailable:
+    """The only value of a part as a number of events. Negative counts are wrong answers."""
+    value = number(part, missing=missing)
+    if value is None or isinstance(value, Unavailable):
+        return missing if value is None else value
+    if value < 0:
+        return Unavailable(FailReason.VALUE, f"a negative number of events ({value:g})")
+    return value
+
+
+def share(
+    counted: float, total: float, names: tuple[str, str], need: Need, *, counts_good: bool, as_good: bool
+) -> Measurement:
+    """`counted` events (good or bad ones) of `total`, as the share of good or bad events; `names` are for people.
+
+    With fewer than the needed events the range is the exact binomial interval, and `limit` says so.
+    """
+    if counted > total * (1.0 + EXTRAPOLATION_SLACK) + 1.0:
+        detail = (
+            f"{names[0]} ({counted:g}) exceeds {names[1]} ({total:g}): the selectors do not belong together"
+        )
+        return Unavailable(FailReason.VALUE, detail)
+    if total <= 0:
+        return NoTraffic((f"{names[1]} = 0",))
+    counted = min(counted, total)
+    good = counted if counts_good else total - counted
+    hits = good if as_good else total - good
+    show = need.objective.unit.show
+    working = (
+        f"{names[0]} {_n(counted)} / {names[1]} {_n(total)} = {show(counted / total)}",
+        *(() if counts_good == as_good else (f"1 - {show(counted / total)} = {show(hits / total)}",)),
+    )
+    value = hits / total
+    if total >= need.min_events:
+        return Measured(value, value, value, good, total, working=working)
+    low, high = lower_bound(hits, total), upper_bound(hits, total)
+    claim = (
+        f"{_n(total)} events are fewer than the {_n(need.min_events)} that it takes to claim the target, "
+        f"so only what is {SURE:.0%} sure counts: between {show(low)} and {show(high)}"
+    )
+    return Measured(value, low, high, good, total, "too_few_events", (*working, claim))
+
+
+def _n(events: float) -> str:
+    return f"{events:,.0f}" if events >= 100 or events == int(events) else f"{events:,.2f}"

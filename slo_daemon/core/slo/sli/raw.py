@@ -1,0 +1,33 @@
+"""Raw: the author's own PromQL expression with `$window`, giving one value (per group) in a known unit."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from slo_daemon.core.quantity import Unit
+from slo_daemon.core.slo.measurement import Measurement
+from slo_daemon.core.slo.query import Ask, Form
+from slo_daemon.core.slo.selector import Selector
+from slo_daemon.core.slo.sli.gauge import plain_value
+from slo_daemon.core.slo.sli.parts import Need, Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """`fresh`: the selectors that must have new samples for the value to count (default: all in the expression)."""
+
+    kind: ClassVar[str] = "raw"
+    expression: str
+    unit: Unit
+    fresh: tuple[Selector, ...]
+
+    def asks(self, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
+        """The expression as written; it must itself aggregate to the labels of `by`."""
+        return {"value": Ask(Form.RAW, None, window, by, self.expression)}
+
+    def probes(self) -> tuple[Selector, ...]:
+        """Named by the author, else every selector of the expression."""
+        return self.fresh
+
+    def measure(self, parts: Parts, need: Need) -> Measurement:
+        """The value in the base unit."""
+        return plain_value(parts["value"], need, self.unit, "expression")

@@ -1,0 +1,56 @@
+"""The daemon as one pure function: `step(evaluation, previous state) -> Outcome`."""
+
+from dataclasses import dataclass, replace
+
+from slo_daemon.core.slo.evaluation import Evaluation
+from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.state import TABLE, SloState, Transition, TransitionReason, advance, signal
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one slot came to for one SLO: the evaluation, the new state, and the transition if there was one."""
+
+    evaluation: Evaluation
+    state: SloState
+    transition: Transition | None
+
+
+def step(evaluation: Evaluation, previous: SloState | None, *, source_down: bool = False) -> Outcome:
+    """One slot for one SLO. `source_down`: nothing could be asked of the source at all in this slot.
+
+    A slot at or before the last one changes nothing: the same slot may be evaluated twice without harm.
+    """
+    instance, slot = evaluation.instance, evaluation.slot
+    state = previous or SloState(instance.id, since=slot.time)
+    if state.last_slot is not None and slot.time <= state.last_slot:
+        return Outcome(evaluation, state, None)
+    state = advance(state, evaluation, source_down=source_down)
+    change = TABLE.get((state.level, signal(state, instance.slo, slot)))
+    if change is None:
+        return Outcome(evaluation, state, None)
+    level, reason = change
+    detail = evaluation.detail
+    if reason is TransitionReason.MISSING_DATA:
+        detail = f"no evidence for {state.missing_seconds:.0f} s ({evaluation.detail})"
+    transition = Transition(
+        state.slo_id, state.sequence + 1, slot.time, state.level, level, reason, detail, evaluation.value
+    )
+    state = replace(
+        state,
+        level=level,
+        since=slot.time,
+        reason=reason if level is not Level.NONE else None,
+        sequence=transition.sequence,
+        clear_run=0,
+        clear_to=Level.NONE,
+    )
+    return Outcome(evaluation, state, transition)
+
+
+def removal(state: SloState, slot_time: float) -> Transition:
+    """The transition of an SLO that left the configuration: what was told as firing is told as over."""
+    return Transition(
+        state.slo_id, state.sequence + 1, slot_time, state.level, Level.NONE, TransitionReason.REMOVED,
+        "the SLO was removed from the configuration",
+    )  # fmt: skip

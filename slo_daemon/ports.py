@@ -1,0 +1,252 @@
+"""What the workflows need of the world, as protocols, and the errors that each may raise.
+
+Adapters implement these; every adapter and its shipped fake pass the same contract tests. Times are Unix seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from slo_daemon.core.alert import Alert
+from slo_daemon.core.pilot.records import (
+    Feedback,
+    Incident,
+    IncidentChange,
+    NewFeedback,
+    NewIncident,
+    Records,
+)
+from slo_daemon.core.slo.query import FailReason, Sample
+from slo_daemon.core.slo.state import SloState, Transition
+
+
+class SourceError(Exception):
+    """The metric source could not be asked, or its answer cannot be trusted.
+
+    `permanent`: asking the same again will not help (a bad query), so it is not tried again in this slot.
+    """
+
+    def __init__(self, reason: FailReason, detail: str, *, permanent: bool = False) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.permanent = permanent
+
+
+class StoreError(Exception):
+    """The store cannot be read or written. `reason`: full, readonly, locked, corrupt, newer_schema, closed or io."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class KeyReusedError(Exception):
+    """An idempotency key came again with another content."""
+
+
+class SinkError(Exception):
+    """A receiver did not take what was sent. `permanent`: it never will."""
+
+    def __init__(self, detail: str, *, permanent: bool = False) -> None:
+        super().__init__(detail)
+        self.permanent = permanent
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A source's answer: its rows, and how many samples it touched for them where it tells."""
+
+    rows: tuple[Sample, ...]
+    samples: int | None = None
+
+
+class MetricSource(Protocol):
+    """A Prometheus-compatible query API. Safe to call from several threads."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, without credentials; for people."""
+
+    def query(self, promql: str, at: float, deadline: float) -> Reply:
+        """An instant query at time `at`; at most `deadline` seconds in total. Raises SourceError."""
+
+    def server_time(self, deadline: float) -> float:
+        """The source's own clock. Raises SourceError."""
+
+    def close(self) -> None:
+        """Give the connections back."""
+
+
+RecordT = TypeVar("RecordT")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[RecordT]):
+    """A stored record. `created` is False when the same idempotency key had stored it before."""
+
+    record: RecordT
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who writes, when, and under which idempotency key (None: no key). Every write leaves an audit row.
+
+    `content` names what was asked for (a digest of the request), for the comparison when the key comes again; when it
+    is empty the record itself is compared. A request that left a time out asks for the same, though its record's time
+    is a later one.
+    """
+
+    actor: str
+    at: float
+    key: str | None = None
+    content: str = ""
+
+
+class Store(Protocol):
+    """What must survive a restart. A call that returns has committed; a call that raises has changed nothing.
+
+    Safe to call from several threads. All methods raise StoreError.
+    """
+
+    def states(self) -> dict[str, SloState]:
+        """The persisted state of every SLO instance, by id."""
+
+    def commit_slot(
+        self, states: Sequence[SloState], transitions: Sequence[Transition], sinks: Sequence[str]
+    ) -> None:
+        """States, transitions, and one outbox entry for each transition and sink, in ONE transaction.
+
+        Committing the same transition again changes nothing, and a state with an older `last_slot` than the stored
+        one is not written: a slot may be committed twice.
+        """
+
+    def forget(self, removals: Sequence[Transition], sinks: Sequence[str]) -> None:
+        """Delete the states of SLOs that were removed, with their last transitions and outbox entries, in one transaction."""
+
+    def undelivered(self, sink: str, limit: int = 1000) -> tuple[Transition, ...]:
+        """Transitions that `sink` has not taken, oldest first."""
+
+    def delivered(self, sink: str, transitions: Sequence[Transition]) -> None:
+        """Mark transitions as taken by `sink`. Called after success, so a crash in between sends again."""
+
+    def transitions(self, slo_id: str | None = None, limit: int = 50) -> tuple[Transition, ...]:
+        """The latest transitions, of one SLO or of all, newest first."""
+
+    def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
+        """Raises KeyReusedError."""
+
+    def change_incident(
+        self, pilot: str, incident_id: int, change: IncidentChange, act: Act
+    ) -> Incident | None:
+        """The changed incident; None when the pilot has none with this id."""
+
+    def incident(self, pilot: str, incident_id: int) -> Incident | None:
+        """One incident; None when the pilot has none with this id."""
+
+    def incidents(self, pilot: str, limit: int = 100) -> tuple[Incident, ...]:
+        """The latest by start, newest first."""
+
+    def record_feedback(self, feedback: NewFeedback, act: Act) -> Recorded[Feedback]:
+        """Raises KeyReusedError."""
+
+    def feedback(self, pilot: str, limit: int = 100) -> tuple[Feedback, ...]:
+        """The latest by time given, newest first."""
+
+    def records(
+        self, pilot: str, since: float, recent_incidents: int = 10, recent_feedback: int = 5
+    ) -> Records:
+        """Incidents and ratings of a pilot, summed up. `since`: from when incidents count as recent."""
+
+    def check(self) -> None:
+        """Raises StoreError when nothing could be written now."""
+
+    def close(self) -> None:
+        """Release files and connections."""
+
+
+class AlertSink(Protocol):
+    """Somebody who is told about alerts: one Alertmanager."""
+
+    @property
+    def name(self) -> str:
+        """Stable; outbox entries are kept under it."""
+
+    def send(self, alerts: Sequence[Alert]) -> None:
+        """All alerts were taken when this returns. Raises SinkError."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """One written report: file name by format (`md`, `json`), all of the same `id`."""
+
+    id: str
+    files: Mapping[str, str]
+
+
+class ReportSink(Protocol):
+    """Where reports go. Raises SinkError."""
+
+    def write(self, pilot: str, report_id: str, texts: Mapping[str, str]) -> ReportFiles:
+        """Store all formats (`md`, `json`) of one report; readers see all of them or none."""
+
+    def reports(self, pilot: str) -> tuple[str, ...]:
+        """Ids of the kept reports, newest first."""
+
+    def read(self, pilot: str, report_id: str, form: str) -> str | None:
+        """One format of one report; None when there is none. `latest` is an id."""
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+
+
+class Telemetry(Protocol):
+    """What the daemon tells about itself, named by what happened. Never raises; safe from several threads."""
+
+    def query_done(self, seconds: float, samples: int | None) -> None:
+        """A query was answered."""
+
+    def query_failed(self, reason: FailReason) -> None:
+        """A query was not answered, or not to be trusted."""
+
+    def source_up(self, *, up: bool) -> None:
+        """Whether the source answered at all in this slot."""
+
+    def clock_skew(self, seconds: float) -> None:
+        """The source's clock minus ours."""
+
+    def slots(self, *, scheduled: int = 0, missed: int = 0, failed: int = 0) -> None:
+        """Slots that were due, that were skipped, and SLO evaluations that crashed."""
+
+    def evaluation_took(self, seconds: float) -> None:
+        """A slot was evaluated, from the first question to the new snapshot."""
+
+    def heartbeat(self, at: float) -> None:
+        """A slot was finished at this time (Unix seconds)."""
+
+    def store_failed(self, reason: str) -> None:
+        """The store refused a read or write."""
+
+    def store_worked(self) -> None:
+        """The store took a write."""
+
+    def reload(self, *, ok: bool, at: float) -> None:
+        """A configuration was loaded, or refused while the last good one stays."""
+
+    def report_written(self, at: float) -> None:
+        """A report was written."""
+
+    def alerts_sent(self, alertmanager: str, count: int) -> None:
+        """Alerts were taken by an Alertmanager."""
+
+    def alerts_failed(self, alertmanager: str, count: int) -> None:
+        """Alerts were not taken."""
+
+    def request(self, route: str, code: int) -> None:
+        """An HTTP request was answered."""

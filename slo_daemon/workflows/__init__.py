@@ -1,0 +1,1 @@
+"""Verbs: fetch, decide (in core), store, tell."""

@@ -1,0 +1,31 @@
+"""Short ways to write readings, for tests that say what Prometheus answered."""
+
+from collections.abc import Mapping
+
+from slo_daemon.core.slo.evaluation import asks
+from slo_daemon.core.slo.query import Absent, Reading, Sample, Samples
+from slo_daemon.core.slo.slo import Slo
+
+
+def number(value: float) -> Samples:
+    """One row without labels."""
+    return Samples("q", (Sample((), value),))
+
+
+def buckets(counts: Mapping[str, float]) -> Samples:
+    """Cumulative counts by `le`."""
+    return Samples("q", tuple(Sample((("le", le),), count) for le, count in counts.items()))
+
+
+def rows(label: str, values: Mapping[str, float]) -> Samples:
+    """One row for each value of a label."""
+    return Samples("q", tuple(Sample(((label, key),), value) for key, value in values.items()))
+
+
+NOTHING = Absent("q")
+FRESH = number(20.0)
+
+
+def readings_of(slo: Slo, parts: Mapping[str, Reading], *, fresh: Reading = FRESH) -> dict[str, Reading]:
+    """All readings of a slot: the value's parts, and every probe as `fresh`."""
+    return {name: parts.get(name, fresh) for name in asks(slo)} | dict(parts)
