@@ -172,7 +172,7 @@ def test_a_percentage_given_as_a_ratio_is_an_error_that_names_the_remedy() -> No
 def test_a_raw_expression_needs_every_selector_fresh() -> None:
     expression = "rate(a[$window]) / rate(b[$window])"
     slo = make(Raw(expression, NUMBER, parse_raw(expression)), at_least("1"))
-    assert [ask.promql() for ask in asks(slo).values()][0] == "rate(a[1h]) / rate(b[1h])"
+    assert next(ask.promql() for ask in asks(slo).values()) == "rate(a[1h]) / rate(b[1h])"
     assert outcome(evaluated(slo, {"value": number(2)}))[:2] == (DataState.OK, True)
     assert outcome(evaluated(slo, {"value": number(2), "fresh: b": NOTHING}))[0] is DataState.STALE
     assert outcome(evaluated(slo, {"value": NOTHING}))[0] is DataState.NO_DATA

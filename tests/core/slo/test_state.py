@@ -165,7 +165,7 @@ def test_the_same_slot_evaluated_twice_changes_nothing() -> None:
 
 
 def test_every_transition_has_a_reason_and_the_next_number() -> None:
-    outcomes = play(slo(AT_ONCE, budget=True), "critical warning warning good good gone gone gone".split())
+    outcomes = play(slo(AT_ONCE, budget=True), ["critical", *["warning"] * 2, *["good"] * 2, *["gone"] * 3])
     told = [o.transition for o in outcomes if o.transition is not None]
     assert [(t.sequence, t.before, t.after, t.reason) for t in told] == [
         (1, Level.NONE, Level.CRITICAL, TransitionReason.THRESHOLD),

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from slo_daemon.core.quantity import Dimension, Unit
-from slo_daemon.core.slo.measurement import Measured, Measurement, NoData, Unavailable
-from slo_daemon.core.slo.query import Ask, FailReason, Form
+from slo_daemon.core.quantity import Unit
+from slo_daemon.core.slo.measurement import Measurement
+from slo_daemon.core.slo.query import Ask, Form
 from slo_daemon.core.slo.selector import Selector
-from slo_daemon.core.slo.sli.parts import Need, Part, Parts, number
-
-RATIO_SLACK = 1e-6
+from slo_daemon.core.slo.sli.parts import Need, Parts, plain_value
 
 
 class Aggregate(StrEnum):
@@ -42,19 +40,3 @@ class Gauge:
     def measure(self, parts: Parts, need: Need) -> Measurement:
         """The value in the base unit."""
         return plain_value(parts["value"], need, self.unit, f"{self.aggregate.value} of the window")
-
-
-def plain_value(part: Part, need: Need, unit: Unit, name: str) -> Measurement:
-    """One number that counts no events, converted from `unit`. A ratio outside 0..1 is a wrong unit, not a value."""
-    value = number(part)
-    if value is None:
-        return NoData("the query gave no row")
-    if isinstance(value, Unavailable):
-        return value
-    base = value * float(unit.factor)
-    if need.objective.dimension is Dimension.RATIO and not -RATIO_SLACK <= base <= 1.0 + RATIO_SLACK:
-        detail = (
-            f'{value:g} is no ratio between 0 and 1; if the metric is in percent, say unit: "%" in the sli'
-        )
-        return Unavailable(FailReason.VALUE, detail)
-    return Measured(base, base, base, working=(f"{name} = {need.objective.unit.show(base)}",))

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
+from slo_daemon.core.quantity import Dimension, Unit
 from slo_daemon.core.slo.binomial import SURE, lower_bound, upper_bound
-from slo_daemon.core.slo.measurement import Measured, Measurement, NoTraffic, Unavailable
+from slo_daemon.core.slo.measurement import Measured, Measurement, NoData, NoTraffic, Unavailable
 from slo_daemon.core.slo.objective import Objective
 from slo_daemon.core.slo.query import Absent, FailReason, Samples
 
 Part = Samples | Absent
 Parts = Mapping[str, Part]
-EXTRAPOLATION_SLACK = (
-    0.01  # `increase` of two selectors may disagree by this share where they should be equal
-)
+EXTRAPOLATION_SLACK = 0.01  # share by which `increase` of two selectors may differ where they should agree
+RATIO_SLACK = 1e-6  # how far a ratio may lie outside 0..1 by rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,22 @@ def count(part: Part, *, missing: float) -> float | Unavailable:
     if value < 0:
         return Unavailable(FailReason.VALUE, f"a negative number of events ({value:g})")
     return value
+
+
+def plain_value(part: Part, need: Need, unit: Unit, name: str) -> Measurement:
+    """One number that counts no events, converted from `unit`. A ratio outside 0..1 is a wrong unit, not a value."""
+    value = number(part)
+    if value is None:
+        return NoData("the query gave no row")
+    if isinstance(value, Unavailable):
+        return value
+    base = value * float(unit.factor)
+    if need.objective.dimension is Dimension.RATIO and not -RATIO_SLACK <= base <= 1.0 + RATIO_SLACK:
+        detail = (
+            f'{value:g} is no ratio between 0 and 1; if the metric is in percent, say unit: "%" in the sli'
+        )
+        return Unavailable(FailReason.VALUE, detail)
+    return Measured(base, base, base, working=(f"{name} = {need.objective.unit.show(base)}",))
 
 
 def share(

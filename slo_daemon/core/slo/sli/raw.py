@@ -7,8 +7,7 @@ from slo_daemon.core.quantity import Unit
 from slo_daemon.core.slo.measurement import Measurement
 from slo_daemon.core.slo.query import Ask, Form
 from slo_daemon.core.slo.selector import Selector
-from slo_daemon.core.slo.sli.gauge import plain_value
-from slo_daemon.core.slo.sli.parts import Need, Parts
+from slo_daemon.core.slo.sli.parts import Need, Parts, plain_value
 
 
 @dataclass(frozen=True, slots=True)
