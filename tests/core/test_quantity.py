@@ -1,5 +1,6 @@
 """Numbers with units: what people write is parsed once, compared in base units, and printed back."""
 
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -81,10 +82,8 @@ def test_a_duration_shown_and_parsed_is_the_same_duration(seconds: int) -> None:
 @given(st.text(max_size=40))
 def test_any_text_is_a_value_or_a_named_error(text: str) -> None:
     for parse in (parse_quantity, parse_duration):
-        try:
+        with suppress(QuantityError):
             parse(text)
-        except QuantityError as error:
-            assert str(error)
 
 
 def test_every_duration_unit_is_a_unit_of_time() -> None:

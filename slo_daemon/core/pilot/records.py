@@ -109,3 +109,11 @@ class Records:
 
     incidents: IncidentSummary
     ratings: Ratings
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsUnavailable:
+    """The store could not be read, so nobody knows what people told. `reason` is a name, `detail` a sentence."""
+
+    reason: str
+    detail: str

@@ -12,13 +12,14 @@ from slo_daemon.core.quantity import Dimension, Unit
 from slo_daemon.core.slo.evaluation import Evaluation, Reason
 from slo_daemon.core.slo.measurement import Measured
 from slo_daemon.core.slo.objective import Direction, Objective
+from slo_daemon.core.slo.slo import SloInstance
 
 FEWEST_DIGITS = 3
 MOST_DIGITS = 12
 _SUFFIXED = ("/5", "/s", "/min")  # no space before these
 _DIRECTIONS = {Direction.AT_MOST: "at most", Direction.AT_LEAST: "at least"}
 # Invisible or layout-changing characters that could make a text look like another one.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")  # needed to write some languages and emoji
 
 
@@ -34,7 +35,7 @@ def say_value(value: float, unit: Unit, landmarks: Iterable[float] = ()) -> str:
     marks = [mark / factor for mark in landmarks]
     if unit.dimension is Dimension.RATIO:
         marks += [0.0, 1.0 / factor]
-    digits = FEWEST_DIGITS
+    digits = max(FEWEST_DIGITS, len(str(int(abs(amount)))))  # a whole part is never rounded away
     while digits < MOST_DIGITS and any(
         _side(_rounded(amount, digits), mark) != _side(amount, mark) for mark in marks
     ):
@@ -59,6 +60,11 @@ def say_measured(value: float, objective: Objective) -> str:
     """A value of an SLI, exact enough to tell it from the objective's target and thresholds."""
     points = (objective.target, objective.warning, objective.critical)
     return say_value(value, objective.unit, [q.base for q in points if q is not None])
+
+
+def say_name(instance: SloInstance) -> str:
+    """The SLO without its pilot: `availability`, `availability{region="eu"}`."""
+    return instance.id.removeprefix(f"{instance.slo.pilot}/")
 
 
 def say_evaluation(evaluation: Evaluation | None) -> str:
@@ -116,8 +122,8 @@ def _rounded(amount: float, digits: int) -> float:
 
 
 def _plain(amount: float, digits: int) -> str:
-    """Without exponent, trailing zeros or needless digits; large numbers keep all of their whole part."""
+    """Without exponent and trailing zeros."""
     text = f"{amount:.{digits}g}"
     if "e" in text:
-        text = f"{amount:.0f}" if abs(amount) >= 1 else f"{amount:.{MOST_DIGITS + digits}f}"
+        text = f"{amount:.{MOST_DIGITS + digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -151,3 +151,11 @@ def _missing_signal(state: SloState, slo: Slo) -> Signal:
     if state.missing_seconds >= critical_after:
         return Signal.MISSING_LONG
     return Signal.MISSING if state.missing_seconds >= warning_after else Signal.NOTHING
+
+
+def diagram() -> str:
+    """The TABLE as a Mermaid state diagram: the picture in the documents is this text."""
+    lines = ["stateDiagram-v2", "    [*] --> none"]
+    for (before, heard), (after, reason) in TABLE.items():
+        lines.append(f"    {before.word} --> {after.word}: {heard} ({reason})")
+    return "\n".join(lines)

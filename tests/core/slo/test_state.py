@@ -1,6 +1,7 @@
 """The table of levels as an operator reads it: a line is a slot, a word is what the slot saw."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from slo_daemon.core.slo.query import Failed, FailReason, Reading
 from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.sli import Ratio
 from slo_daemon.core.slo.slo import AlertPolicy, MissingDataPolicy, Slo, SloInstance
-from slo_daemon.core.slo.state import TABLE, Signal, SloState, TransitionReason
+from slo_daemon.core.slo.state import TABLE, Signal, SloState, TransitionReason, diagram
 from slo_daemon.core.slo.step import Outcome, removal, step
 from slo_daemon.core.slo.window import Slot, Window
 from tests.core.slo.readings import NOTHING, number, readings_of
@@ -222,3 +223,8 @@ def test_the_table_changes_something_in_every_row_and_never_lowers_without_a_cle
         assert after is not before
         if after < before:
             assert heard in (Signal.ALL_CLEAR, Signal.WARNING_REMAINS)
+
+
+def test_the_picture_in_the_documents_is_drawn_from_the_table() -> None:
+    page = Path(__file__).parents[3] / "docs" / "levels.md"
+    assert f"```mermaid\n{diagram()}\n```" in page.read_text()
