@@ -1,0 +1,238 @@
+"""One slot from question to snapshot: everything asked at the slot's time, stored before it is shown."""
+
+from dataclasses import replace
+
+import pytest
+
+from slo_daemon.adapters.memory_store import MemoryStore
+from slo_daemon.adapters.scripted_source import ScriptedSource
+from slo_daemon.core.quantity import parse_quantity
+from slo_daemon.core.slo.measurement import DataState
+from slo_daemon.core.slo.objective import Direction, Level, Objective
+from slo_daemon.core.slo.query import FailReason, Sample
+from slo_daemon.core.slo.selector import parse_selector
+from slo_daemon.core.slo.sli import Ratio
+from slo_daemon.core.slo.slo import Slo
+from slo_daemon.core.slo.state import SloState, TransitionReason
+from slo_daemon.core.slo.window import Slot, Window
+from slo_daemon.core.snapshot import Snapshot, SloView, Specification
+from slo_daemon.ports import SourceError, StoreError
+from slo_daemon.workflows.ask import Asker
+from slo_daemon.workflows.board import Board
+from slo_daemon.workflows.evaluate import Evaluator
+from tests.telling import Told
+
+NOW = 1_000_000_020.0
+OBJECTIVE = Objective(Direction.AT_LEAST, *map(parse_quantity, ("99.9%", "99.8%", "99.5%")))
+
+
+class FixedClock:
+    """A clock that stands still until it is set."""
+
+    time = NOW
+
+    def now(self) -> float:
+        return self.time
+
+
+def slo(name: str, service: str = "a", **more: object) -> Slo:
+    indicator = Ratio(
+        parse_selector(f'r{{code="500",service="{service}"}}'),
+        parse_selector(f'r{{service="{service}"}}'),
+        counts_good=False,
+        as_good=True,
+    )
+    return Slo("p", name, indicator, OBJECTIVE, Window(300), **more)  # type: ignore[arg-type]
+
+
+class World:
+    """An evaluator with a scripted source, a store in memory and a board; `errors` of a million requests, by service."""
+
+    def __init__(self, *slos: Slo, store: MemoryStore | None = None) -> None:
+        self.errors: dict[str, float] = {}
+        self.gone: set[str] = set()
+        self.source = ScriptedSource(self._answer, clock=NOW)
+        self.store = store or MemoryStore()
+        self.clock = FixedClock()
+        self.told = Told()
+        self.board = Board(Snapshot(Specification((), (), ""), None, None, {}))
+        self.asker = Asker(self.source, self.told, concurrency=2, timeout=5.0)
+        self.evaluator = Evaluator(self.asker, self.store, self.board, self.clock, self.told, sinks=["am"])
+        self.adopt(*slos, states=self.store.states())
+
+    def adopt(self, *slos: Slo, states: dict[str, SloState] | None = None) -> None:
+        self.evaluator.adopt(Specification(slos, (), "h"), states)
+
+    def run(self, slots: int = 1) -> Snapshot:
+        for _ in range(slots):
+            snapshot = self.evaluator.run_slot(Slot(self.clock.time, 60.0))
+            self.clock.time += 60.0
+            self.source.clock = self.clock.time
+        return snapshot
+
+    def view(self, key: str) -> SloView:
+        return self.board.current.slos[key]
+
+    def level(self, key: str) -> Level:
+        return self.view(key).state.level
+
+    def _answer(self, promql: str, at: float) -> list[Sample]:
+        value = {True: 30.0}.get("count_over_time" in promql, 1_000_000.0)
+        rows = []
+        for service in ("a", "b"):
+            if f'"{service}"' not in promql and f'{service}"' not in promql and f"{service}|" not in promql:
+                continue
+            if service in self.gone or "timestamp(" in promql:
+                continue
+            amount = self.errors.get(service, 0.0) if 'code="500"' in promql else value
+            labels = (("service", service),) if "by (service)" in promql else ()
+            rows.append(Sample(labels, amount))
+        return rows
+
+
+@pytest.fixture
+def world() -> World:
+    return World(slo("one", "a"), slo("two", "b"))
+
+
+def test_every_query_carries_the_slots_time(world: World) -> None:
+    world.run()
+    assert {asked.at for asked in world.source.asked} == {NOW}
+
+
+def test_slos_that_share_a_metric_are_asked_together(world: World) -> None:
+    world.run()
+    assert len(world.source.asked) == 3  # bad, total and freshness of both
+    assert world.view("p/one").evaluation.value == 1.0  # type: ignore[union-attr]
+    world.errors["b"] = 4_000.0
+    world.run()
+    assert (world.view("p/one").evaluation.met, world.view("p/two").evaluation.met) == (True, False)  # type: ignore[union-attr]
+
+
+def test_states_and_transitions_are_stored_before_the_snapshot_shows_them(world: World) -> None:
+    world.errors["a"] = 9_000.0
+    world.run()
+    assert world.store.states()["p/one"].level is Level.CRITICAL
+    (transition,) = world.store.transitions("p/one")
+    assert transition.reason is TransitionReason.THRESHOLD
+    assert world.store.undelivered("am") == (transition,)
+
+
+def test_a_dead_source_holds_every_level_and_is_asked_one_question(world: World) -> None:
+    world.errors["a"] = 9_000.0
+    world.run()
+    world.source.asked.clear()
+    world.source.outage = SourceError(FailReason.CONNECT, "connection refused")
+    snapshot = world.run(slots=90)
+    assert world.source.asked == []
+    assert snapshot.source is not None
+    assert (snapshot.source.up, snapshot.source.reason) == (False, "connect")
+    assert (world.level("p/one"), world.level("p/two")) == (Level.CRITICAL, Level.NONE)
+    assert world.view("p/two").data_state is DataState.ERROR
+    assert len(world.store.transitions()) == 1
+
+
+def test_a_failing_query_touches_only_the_slos_that_asked_it() -> None:
+    world = World(slo("one", "a"), replace(slo("two", "b"), window=Window(3600)))
+    answer = world._answer
+
+    def script(promql: str, at: float) -> object:
+        return SourceError(FailReason.EXECUTION, "too many samples") if "[1h]" in promql else answer(promql, at)
+
+    world.source.script = script  # type: ignore[assignment]
+    world.run()
+    assert world.view("p/one").data_state is DataState.OK
+    assert world.view("p/two").data_state is DataState.ERROR
+    assert world.view("p/two").evaluation.reason is FailReason.EXECUTION  # type: ignore[union-attr]
+
+
+def test_a_slot_with_a_wrong_clock_leaves_no_trace(world: World) -> None:
+    world.run()
+    before = world.store.states()
+    world.source.clock += 3600
+    snapshot = world.evaluator.run_slot(Slot(world.clock.time, 60.0))
+    assert snapshot.source is not None
+    assert snapshot.source.reason == "clock_skew"
+    assert world.store.states() == before
+    assert world.view("p/one").data_state is DataState.ERROR
+
+
+def test_while_the_store_is_down_evaluation_goes_on_and_nothing_is_lost(world: World) -> None:
+    world.store.failure = StoreError("full", "no space left on device")
+    world.errors["a"] = 9_000.0
+    world.run()
+    assert world.level("p/one") is Level.CRITICAL
+    world.errors["a"] = 0.0
+    world.run(slots=2)
+    assert world.level("p/one") is Level.NONE
+    assert world.told.named("store_failed")
+    world.store.failure = None
+    world.run()
+    assert [t.after for t in world.store.transitions("p/one")] == [Level.NONE, Level.CRITICAL]
+    assert len(world.store.undelivered("am")) == 2
+
+
+def test_after_a_restart_the_stored_level_is_shown_before_anything_is_asked(world: World) -> None:
+    world.errors["a"] = 9_000.0
+    world.run()
+    again = World(slo("one", "a"), slo("two", "b"), store=world.store)
+    assert again.source.asked == []
+    assert again.level("p/one") is Level.CRITICAL
+    assert again.view("p/one").evaluation is None
+
+
+def test_an_edited_slo_keeps_its_level_and_a_removed_one_is_told_as_over(world: World) -> None:
+    world.errors = {"a": 9_000.0, "b": 9_000.0}
+    world.run()
+    world.adopt(replace(slo("one", "a"), window=Window(600)))
+    assert world.level("p/one") is Level.CRITICAL
+    assert "p/two" not in world.board.current.slos
+    assert set(world.store.states()) == {"p/one"}
+    assert world.store.transitions("p/two")[0].reason is TransitionReason.REMOVED
+
+
+def test_an_slo_removed_while_the_daemon_was_down_is_told_as_over_at_the_start(world: World) -> None:
+    world.errors["b"] = 9_000.0
+    world.run()
+    World(slo("one", "a"), store=world.store)
+    assert set(world.store.states()) == {"p/one"}
+    assert world.store.transitions("p/two")[0].reason is TransitionReason.REMOVED
+
+
+def test_a_bug_in_one_slo_does_not_take_the_others_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = type("Broken", (), {"kind": "broken", "asks": lambda *_: {}, "probes": tuple, "measure": lambda *_: 1 / 0})
+    world.adopt(slo("one", "a"), replace(slo("two", "b"), indicator=broken()))
+    world.run()
+    assert world.view("p/one").data_state is DataState.OK
+    assert world.view("p/two").evaluation.reason is FailReason.INTERNAL  # type: ignore[union-attr]
+    assert world.told.total("failed") == 1
+
+
+def test_a_group_without_samples_is_held_and_forgotten_after_a_day() -> None:
+    world = World(slo("by-service", "a"))
+    indicator = Ratio(parse_selector('r{code="500"}'), parse_selector("r"), counts_good=False, as_good=True)
+    grouped = replace(slo("grouped"), indicator=indicator, group_by=("service",), forget_after=3600)
+
+    def script(promql: str, at: float) -> list[Sample]:
+        amount = 0.0 if 'code="500"' in promql else 1_000_000.0
+        return [] if "timestamp(" in promql else [
+            Sample((("service", s),), amount) for s in ("a", "b") if s not in world.gone
+        ]  # fmt: skip
+
+    world.source.script = script
+    world.adopt(grouped)
+    assert set(world.run().slos) == {'p/grouped{service="a"}', 'p/grouped{service="b"}'}
+    world.gone.add("b")
+    world.run()
+    assert world.view('p/grouped{service="b"}').data_state is DataState.NO_DATA
+    world.run(slots=59)
+    assert 'p/grouped{service="b"}' in world.board.current.slos
+    world.run(slots=2)
+    assert set(world.board.current.slos) == {'p/grouped{service="a"}'}
+    assert set(world.store.states()) == {'p/grouped{service="a"}'}
+
+
+def test_a_slot_that_is_cut_short_by_a_stop_judges_nothing(world: World) -> None:
+    before = world.run()
+    world.asker.stop()
+    assert world.run() is before
