@@ -5,6 +5,7 @@ Adapters implement these; every adapter and its shipped fake pass the same contr
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from slo_daemon.core.alert import Alert
@@ -105,6 +106,26 @@ class Act:
     content: str = ""
 
 
+class WriteKind(StrEnum):
+    """The writes that people make. Idempotency keys count for one kind and pilot."""
+
+    RECORD_INCIDENT = "record_incident"
+    CHANGE_INCIDENT = "change_incident"
+    RECORD_FEEDBACK = "record_feedback"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who wrote which record, and when. A write that only found its key again leaves no entry."""
+
+    actor: str
+    at: float
+    kind: WriteKind
+    pilot: str
+    record_id: int
+    key: str | None
+
+
 class Store(Protocol):
     """What must survive a restart. A call that returns has committed; a call that raises has changed nothing.
 
@@ -120,14 +141,15 @@ class Store(Protocol):
         """States, transitions, and one outbox entry for each transition and sink, in ONE transaction.
 
         Committing the same transition again changes nothing, and a state with an older `last_slot` than the stored
-        one is not written: a slot may be committed twice.
+        one is not written: a slot may be committed twice. A transition is known by its SLO and `sequence`; after a
+        removal the numbers may begin anew.
         """
 
     def forget(self, removals: Sequence[Transition], sinks: Sequence[str]) -> None:
         """Delete the states of SLOs that were removed, with their last transitions and outbox entries, in one transaction."""
 
     def undelivered(self, sink: str, limit: int = 1000) -> tuple[Transition, ...]:
-        """Transitions that `sink` has not taken, oldest first."""
+        """Transitions that `sink` has not taken, by slot, oldest first."""
 
     def delivered(self, sink: str, transitions: Sequence[Transition]) -> None:
         """Mark transitions as taken by `sink`. Called after success, so a crash in between sends again."""
@@ -136,12 +158,16 @@ class Store(Protocol):
         """The latest transitions, of one SLO or of all, newest first."""
 
     def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
-        """Raises KeyReusedError."""
+        """With a key that has stored an incident: that one, as it is now. Raises KeyReusedError."""
 
     def change_incident(
         self, pilot: str, incident_id: int, change: IncidentChange, act: Act
     ) -> Incident | None:
-        """The changed incident; None when the pilot has none with this id."""
+        """The changed incident; None when the pilot has none with this id.
+
+        A key that comes again changes nothing again: a late repetition does not undo a newer change.
+        Raises KeyReusedError.
+        """
 
     def incident(self, pilot: str, incident_id: int) -> Incident | None:
         """One incident; None when the pilot has none with this id."""
@@ -158,13 +184,27 @@ class Store(Protocol):
     def records(
         self, pilot: str, since: float, recent_incidents: int = 10, recent_feedback: int = 5
     ) -> Records:
-        """Incidents and ratings of a pilot, summed up. `since`: from when incidents count as recent."""
+        """Incidents and ratings of a pilot, summed up. `since`: incidents that started then or later are counted apart.
+
+        The summaries have an entry for every severity. `recent` of the ratings are all that were given, not only votes.
+        """
+
+    def audit(self, limit: int = 100) -> tuple[AuditEntry, ...]:
+        """The latest writes of people, newest first."""
 
     def check(self) -> None:
         """Raises StoreError when nothing could be written now."""
 
     def close(self) -> None:
         """Release files and connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An alert that a receiver will never take as it is, and its own words why."""
+
+    alert: Alert
+    detail: str
 
 
 class AlertSink(Protocol):
@@ -174,23 +214,29 @@ class AlertSink(Protocol):
     def name(self) -> str:
         """Stable; outbox entries are kept under it."""
 
-    def send(self, alerts: Sequence[Alert]) -> None:
-        """All alerts were taken when this returns. Raises SinkError."""
+    def send(self, alerts: Sequence[Alert]) -> tuple[Rejection, ...]:
+        """All alerts but the returned ones were taken, in their order. Takes a bounded time.
+
+        Raises SinkError when it cannot be told which ones were taken: send all of them again. That does no harm.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
-    """One written report: file name by format (`md`, `json`), all of the same `id`."""
+    """One written report: file name (within the sink) by format (`md`, `json`), all of the same `id`."""
 
     id: str
     files: Mapping[str, str]
 
 
 class ReportSink(Protocol):
-    """Where reports go. Raises SinkError."""
+    """Where reports go. Ids must sort by time. Raises SinkError."""
 
     def write(self, pilot: str, report_id: str, texts: Mapping[str, str]) -> ReportFiles:
-        """Store all formats (`md`, `json`) of one report; readers see all of them or none."""
+        """Store all formats (`md`, `json`) of one report; readers see all of them or none.
+
+        The same report may be written again; other texts under the same id raise a permanent SinkError.
+        """
 
     def reports(self, pilot: str) -> tuple[str, ...]:
         """Ids of the kept reports, newest first."""

@@ -57,6 +57,11 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def silence() -> None:
+    """Log nothing any more: the stream that was given may be closed."""
+    logging.getLogger().handlers[:] = [logging.NullHandler()]
+
+
 def mask_secrets(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Hide values of keys that name secrets, and credentials inside URLs."""
     for key, value in event.items():

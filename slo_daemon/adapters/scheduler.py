@@ -59,6 +59,7 @@ class Scheduler:
         )
         self._inner.add_listener(self._heard, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         self._triggers: dict[str, float] = {}
+        self._evaluated = self._missed = 0
         self._stopping = Event()
         self._guard = Thread(target=self._watch_clock, name="clock-guard", daemon=True)
         self._once = Lock()
@@ -71,6 +72,7 @@ class Scheduler:
             slot, missed = counter.due(self._clock.now())
             if slot is None:
                 return
+            self._evaluated, self._missed = self._evaluated + 1, self._missed + missed
             self._telemetry.slots(scheduled=1 + missed, missed=missed)
             if missed:
                 log.warning("slots_missed", missed=missed, slot=slot.time)
@@ -82,11 +84,10 @@ class Scheduler:
         """Call `run` every `interval` seconds, aligned to the clock, never twice at once."""
         self._add(name, interval, run)
 
-    def soon(self, name: str) -> None:
-        """Run a job now, beside its schedule."""
-        job = self._inner.get_job(name)
-        if job is not None:
-            job.modify(next_run_time=self._wall())
+    @property
+    def counted(self) -> tuple[int, int]:
+        """(slots run, slots missed) since the start."""
+        return self._evaluated, self._missed
 
     def start(self) -> None:
         """Begin to run jobs; each job's first time is its next aligned one."""
@@ -111,9 +112,6 @@ class Scheduler:
         return IntervalTrigger(
             seconds=interval, start_date=datetime.fromtimestamp(next_time, UTC), timezone=UTC
         )
-
-    def _wall(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.now(), UTC)
 
     def _watch_clock(self) -> None:
         offset = self._clock.now() - monotonic()

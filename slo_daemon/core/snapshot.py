@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from slo_daemon.core.pilot.pilot import Pilot
-from slo_daemon.core.pilot.readiness import Assessment
+from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.slo.evaluation import Evaluation
+from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.state import SloState
 from slo_daemon.core.slo.window import Slot
@@ -21,6 +22,11 @@ class SloView:
     instance: SloInstance
     state: SloState
     evaluation: Evaluation | None
+
+    @property
+    def data_state(self) -> DataState:
+        """Of the evaluation, else the remembered one."""
+        return self.evaluation.data_state if self.evaluation else self.state.data_state
 
 
 @dataclass(frozen=True, slots=True)

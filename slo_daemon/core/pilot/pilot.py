@@ -37,6 +37,10 @@ class RampStep:
     week: int
     percentage: float
 
+    def first_day(self, start: date) -> date:
+        """When the step begins in a pilot that begins on `start`."""
+        return start + timedelta(weeks=self.week - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
@@ -52,8 +56,9 @@ class Ramp:
         if today < start:
             return 0.0
         week = (today - start).days // 7 + 1
-        reached = [step.percentage for step in self.steps if step.week <= week]
-        return min(self.maximum, max([self.initial, *reached]))
+        reached = [step for step in self.steps if step.week <= week]
+        latest = max(reached, key=lambda step: step.week).percentage if reached else self.initial
+        return min(self.maximum, latest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ class Role(StrEnum):
 
     DEFAULT = "default"
     GO_LIVE = "go_live"
+    SUCCESS = "success"
     ROLLBACK = "rollback"
 
 
@@ -138,3 +144,12 @@ class Pilot:
     def end(self) -> date:
         """The first day after the pilot."""
         return self.start + self.duration
+
+    @property
+    def last_day(self) -> date:
+        """The last day of the pilot."""
+        return self.end - timedelta(days=1)
+
+    def day(self, today: date) -> int:
+        """Which day of the pilot `today` is: 1 on the first, 0 or less before it."""
+        return (today - self.start).days + 1

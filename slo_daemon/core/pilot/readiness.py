@@ -1,12 +1,10 @@
-"""Readiness: may the pilot's rollout widen? Findings, each with its evidence, and the verdict they come to.
+"""Readiness: may the pilot's rollout widen? The default criteria: SLOs, incidents and satisfaction.
 
-Three-valued: a finding is true, false or unknown, with a named reason. Unknown never counts as pass: a pilot with
-nothing against it and something unknown is INCONCLUSIVE, not READY.
+What people write themselves (go-live criteria, rollback triggers, success metrics) is listed as not judged yet.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import assert_never
 
 from slo_daemon.core.pilot.pilot import (
@@ -19,10 +17,11 @@ from slo_daemon.core.pilot.pilot import (
 )
 from slo_daemon.core.pilot.records import IncidentSummary, Records, RecordsUnavailable, Severity
 from slo_daemon.core.pilot.satisfaction import ENOUGH_VOTES, Satisfaction, satisfaction
+from slo_daemon.core.pilot.verdict import NOT_JUDGED, Assessment, Finding, Truth, conclude
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.objective import Level
-from slo_daemon.core.slo.phrases import say_count, say_evaluation, say_name, say_objective, say_time
+from slo_daemon.core.slo.phrases import say_count, say_evaluation, say_name, say_objective
 from slo_daemon.core.slo.slo import SloInstance
 from slo_daemon.core.slo.state import SloState
 from slo_daemon.core.slo.window import Slot
@@ -30,80 +29,9 @@ from slo_daemon.core.slo.window import Slot
 BLOCKING_SATISFACTION = 3.5
 WANTED_SATISFACTION = 4.0
 MANY_INCIDENTS = 5
-INCIDENT_WINDOW = 7 * 86_400  # seconds
+INCIDENT_DAYS = 7
 LONGEST_SLOT_AGE = 300.0  # seconds; with long intervals it is three of them
 MOST_NAMES = 5  # in one sentence
-NOT_JUDGED = "not_judged_yet"
-
-
-class Truth(StrEnum):
-    """Kleene's three values."""
-
-    TRUE = "true"
-    FALSE = "false"
-    UNKNOWN = "unknown"
-
-
-class Verdict(StrEnum):
-    """What the findings come to."""
-
-    READY = "READY"
-    NOT_READY = "NOT_READY"
-    INCONCLUSIVE = "INCONCLUSIVE"
-
-
-class Advice(StrEnum):
-    """What the daemon proposes for the ramp; it never changes production."""
-
-    ADVANCE = "advance"
-    HOLD = "hold"
-    ROLLBACK = "rollback"
-
-
-class Effect(StrEnum):
-    """What one finding does to the verdict."""
-
-    PASS = "pass"  # noqa: S105
-    BLOCK = "block"
-    FIRE = "fire"
-    OPEN = "open"
-
-
-EFFECTS: dict[tuple[Role, Truth], Effect] = {
-    (Role.DEFAULT, Truth.TRUE): Effect.PASS,
-    (Role.DEFAULT, Truth.FALSE): Effect.BLOCK,
-    (Role.DEFAULT, Truth.UNKNOWN): Effect.OPEN,
-    (Role.GO_LIVE, Truth.TRUE): Effect.PASS,
-    (Role.GO_LIVE, Truth.FALSE): Effect.BLOCK,
-    (Role.GO_LIVE, Truth.UNKNOWN): Effect.OPEN,
-    (Role.ROLLBACK, Truth.TRUE): Effect.FIRE,
-    (Role.ROLLBACK, Truth.FALSE): Effect.PASS,
-    (Role.ROLLBACK, Truth.UNKNOWN): Effect.OPEN,  # nobody should widen a rollout that could not be stopped
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One criterion, judged, with its evidence.
-
-    `reason` is a name for machines, `detail` a sentence for people. `value`, `interval` and `n` as far as the
-    criterion has them. `earliest`: the first date on which an unmet criterion could pass, when that can be told.
-    """
-
-    text: str
-    role: Role
-    state: Truth
-    reason: str
-    detail: str
-    value: float | None = None
-    interval: tuple[float, float] | None = None
-    n: float | None = None
-    earliest: str | None = None
-
-    @property
-    def effect(self) -> Effect:
-        """What it does to the verdict."""
-        return EFFECTS[self.role, self.state]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +41,6 @@ class Judged:
     instance: SloInstance
     state: SloState
     evaluation: Evaluation | None
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """The readiness of one pilot at time `at` (Unix seconds). `slot`: of the evaluation it stands on, None before any."""
-
-    pilot: str
-    at: float
-    slot: Slot | None
-    verdict: Verdict
-    advice: Advice
-    advice_reason: str
-    findings: tuple[Finding, ...]
-    warnings: tuple[str, ...]
-    records: Records | RecordsUnavailable
-    satisfaction: Satisfaction | None
-
-    @property
-    def blockers(self) -> tuple[str, ...]:
-        """What stands against going on, in sentences."""
-        return tuple(_against(f) for f in self.findings if f.effect in (Effect.BLOCK, Effect.FIRE))
 
 
 def assess(
@@ -155,33 +62,6 @@ def assess(
     )  # fmt: skip
 
 
-def conclude(findings: Sequence[Finding]) -> tuple[Verdict, Advice, str]:
-    """The verdict, the advice, and why. What is against counts first, then what is unknown; nothing judged is unknown."""
-    by_effect = {effect: [f for f in findings if f.effect is effect] for effect in Effect}
-    if by_effect[Effect.FIRE]:
-        return Verdict.NOT_READY, Advice.ROLLBACK, _against(by_effect[Effect.FIRE][0])
-    if by_effect[Effect.BLOCK]:
-        return Verdict.NOT_READY, Advice.HOLD, _against(by_effect[Effect.BLOCK][0])
-    if by_effect[Effect.OPEN] or not findings:
-        return Verdict.INCONCLUSIVE, Advice.HOLD, _what_is_open(by_effect[Effect.OPEN])
-    return Verdict.READY, Advice.ADVANCE, "every criterion is met"
-
-
-def _against(finding: Finding) -> str:
-    if finding.effect is Effect.FIRE:
-        return f"rollback trigger fired: {finding.text} ({finding.detail})"
-    return finding.detail
-
-
-def _what_is_open(findings: Sequence[Finding]) -> str:
-    """First what somebody can do something about, then what this version cannot judge."""
-    unknown = [f"{f.text} ({f.detail})" for f in findings if f.reason != NOT_JUDGED]
-    later = sum(f.reason == NOT_JUDGED for f in findings)
-    if later:
-        unknown.append(f"{say_count(later, 'criterion', 'criteria')} that this version does not judge yet")
-    return f"not known: {'; '.join(unknown)}" if unknown else "nothing was judged"
-
-
 def _slos_met(pilot: Pilot, slot: Slot | None, at: float, slos: Sequence[Judged]) -> Finding:
     text = "every SLO is met now"
     seen = {judged.instance.slo.id for judged in slos}
@@ -198,6 +78,7 @@ def _slos_met(pilot: Pilot, slot: Slot | None, at: float, slos: Sequence[Judged]
     met = n - len(missed) - len(unknown)
     if missed:
         state, reason, detail = Truth.FALSE, "slo_missed", f"SLOs not met: {_named(missed)}"
+        detail += f"; cannot be told for {_named(unknown)}" if unknown else ""
     elif unknown:
         state, reason, detail = Truth.UNKNOWN, "slo_unknown", f"cannot be told for {_named(unknown)}"
     elif not n:
@@ -270,7 +151,7 @@ def _unavailable(text: str, records: RecordsUnavailable) -> Finding:
 
 def _metric_not_judged(metric: SuccessMetric) -> Finding:
     return _not_judged(
-        f"{metric.name}: {say_objective(metric.objective)} ({say_source(metric)})", Role.GO_LIVE
+        f"{metric.name}: {say_objective(metric.objective)} ({say_source(metric)})", Role.SUCCESS
     )
 
 
@@ -288,17 +169,16 @@ def say_source(metric: SuccessMetric) -> str:
 
 
 def _not_judged(text: str, role: Role) -> Finding:
-    detail = "not judged yet by this version; it never counts as passed"
+    detail = "not judged yet by this version"
     return Finding(text, role, Truth.UNKNOWN, NOT_JUDGED, detail)
 
 
 def _level_warnings(slos: Sequence[Judged]) -> list[str]:
-    alerting = [
-        f"{say_name(j.instance)}: {j.state.level.word} since {say_time(j.state.since)}"
-        for j in sorted(slos, key=lambda j: -j.state.level)
-        if j.state.level
-    ]
-    return [f"alert levels are raised: {_named(alerting)}"] if alerting else []
+    raised = {
+        level: [say_name(j.instance) for j in slos if j.state.level is level]
+        for level in (Level.CRITICAL, Level.WARNING)
+    }
+    return [f"alert level {level.word}: {_named(names)}" for level, names in raised.items() if names]
 
 
 def _record_warnings(records: Records | RecordsUnavailable, opinion: Satisfaction | None) -> list[str]:
@@ -307,7 +187,7 @@ def _record_warnings(records: Records | RecordsUnavailable, opinion: Satisfactio
     warnings = []
     recent = records.incidents.started_since
     if recent > MANY_INCIDENTS:
-        warnings.append(f"many incidents: {recent} in {show_duration(INCIDENT_WINDOW)}")
+        warnings.append(f"many incidents: {recent} in the last {INCIDENT_DAYS} days")
     if opinion is not None and opinion.enough and BLOCKING_SATISFACTION <= opinion.mean < WANTED_SATISFACTION:
         warnings.append(f"user satisfaction is below the wanted {WANTED_SATISFACTION}/5: {opinion}")
     return warnings

@@ -1,7 +1,7 @@
 """What people tell the daemon: incidents and feedback. Times are Unix seconds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -27,6 +27,16 @@ class NewIncident:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentChange:
+    """What may change in a recorded incident; None leaves a field as it is."""
+
+    severity: Severity | None = None
+    description: str | None = None
+    resolution: str | None = None
+    resolved_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """A recorded incident. It is resolved when it has a resolution time."""
 
@@ -45,15 +55,15 @@ class Incident:
         """Whether it is over."""
         return self.resolved_at is not None
 
-
-@dataclass(frozen=True, slots=True)
-class IncidentChange:
-    """What may change in a recorded incident; None leaves a field as it is."""
-
-    severity: Severity | None = None
-    description: str | None = None
-    resolution: str | None = None
-    resolved_at: float | None = None
+    def changed(self, change: IncidentChange) -> "Incident":
+        """The incident after a change."""
+        return replace(
+            self,
+            severity=self.severity if change.severity is None else change.severity,
+            description=self.description if change.description is None else change.description,
+            resolution=self.resolution if change.resolution is None else change.resolution,
+            resolved_at=self.resolved_at if change.resolved_at is None else change.resolved_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def satisfaction(ratings: Ratings) -> Satisfaction | None:
 
 
 def t_quantile(probability: float, degrees: int) -> float:
-    """The quantile of Student's t distribution for 0.5 <= probability <= 0.9999, by bisection."""
+    """The quantile of Student's t distribution for 0.6 <= probability <= 0.9999, by bisection."""
     low, high = 0.0, 1e4
     for _ in range(100):
         middle = (low + high) / 2

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import inf, isfinite
 
-from slo_daemon.core.quantity import Dimension, Unit
+from slo_daemon.core.quantity import BASE_UNITS, Dimension, Unit
 from slo_daemon.core.slo.evaluation import Evaluation, Reason
 from slo_daemon.core.slo.measurement import Measured
 from slo_daemon.core.slo.objective import Direction, Objective
@@ -16,6 +16,7 @@ from slo_daemon.core.slo.slo import SloInstance
 
 FEWEST_DIGITS = 3
 MOST_DIGITS = 12
+SMALLEST, LARGEST = 1e-9, 1e15  # amounts that can be read without an exponent
 _SUFFIXED = ("/5", "/s", "/min")  # no space before these
 _DIRECTIONS = {Direction.AT_MOST: "at most", Direction.AT_LEAST: "at least"}
 # Invisible or layout-changing characters that could make a text look like another one.
@@ -29,9 +30,11 @@ def say_value(value: float, unit: Unit, landmarks: Iterable[float] = ()) -> str:
     As few digits as keep it on its side of every landmark (base unit); three at least.
     """
     if not isfinite(value):
-        return "beyond every bucket" if value == inf else "not a number"
+        return "not a number" if value != value else "infinite"
     factor = float(unit.factor)
     amount = value / factor
+    if amount and not SMALLEST <= abs(amount) < LARGEST:
+        return with_unit(f"{value:.3g}", BASE_UNITS[unit.dimension])
     marks = [mark / factor for mark in landmarks]
     if unit.dimension is Dimension.RATIO:
         marks += [0.0, 1.0 / factor]
@@ -56,10 +59,12 @@ def say_objective(objective: Objective) -> str:
     return f"{_DIRECTIONS[objective.direction]} {with_unit(format(target.amount, 'f'), target.unit)}"
 
 
-def say_measured(value: float, objective: Objective) -> str:
-    """A value of an SLI, exact enough to tell it from the objective's target and thresholds."""
+def say_measured(measured: Measured, objective: Objective) -> str:
+    """The value of an SLI, exact enough to tell it from target and thresholds; `over 1 s` beyond the last bucket edge."""
+    if measured.value == inf:
+        return f"over {say_value(measured.facts['lower_edge'], objective.unit)}"
     points = (objective.target, objective.warning, objective.critical)
-    return say_value(value, objective.unit, [q.base for q in points if q is not None])
+    return say_value(measured.value, objective.unit, [q.base for q in points if q is not None])
 
 
 def say_name(instance: SloInstance) -> str:
@@ -72,11 +77,9 @@ def say_evaluation(evaluation: Evaluation | None) -> str:
     if evaluation is None:
         return "not evaluated yet"
     measurement, objective = evaluation.measurement, evaluation.instance.slo.objective
-    if evaluation.reason is Reason.BEYOND_LAST_BUCKET and isinstance(measurement, Measured):
-        edge = say_value(measurement.facts["lower_edge"], objective.unit)
-        return f"beyond the last bucket edge, {edge}, against {say_objective(objective)}"
     if evaluation.met is not None and isinstance(measurement, Measured):
-        return f"{say_measured(measurement.value, objective)} against {say_objective(objective)}"
+        note = ", beyond the last bucket edge," if evaluation.reason is Reason.BEYOND_LAST_BUCKET else ""
+        return f"{say_measured(measurement, objective)}{note} against {say_objective(objective)}"
     return evaluation.detail
 
 

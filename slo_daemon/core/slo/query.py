@@ -9,13 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import nan
 
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.selector import WINDOW_PLACEHOLDER, Matcher, Selector
 
 Labels = tuple[tuple[str, str], ...]  # sorted (name, value) pairs
-SHARD = 1_000  # values of the free label in one query
+SHARD = 1_000  # values of the free label in one query of up to an hour's window
+LEAST_SHARD = 16
+_FREE_WINDOW = 3_600  # seconds; up to here a query costs by its series, beyond that by its samples
+_NOT_IN_BY = {"inf", "nan", "without"}  # label names that PromQL's `by` does not take, in any case
 LAST_SEEN_RANGE = 86_400  # seconds that the search for the newest sample looks back
 LAST_SEEN_STEP = 300  # seconds; Prometheus' instant lookback, so that no sample falls between two steps
 
@@ -151,8 +153,13 @@ class Query:
             rest = tuple(pair for pair in row.labels if pair[0] != self.free)
             by_value[row.label(self.free)].append(Sample(rest, row.value))
         found: dict[Ask, Reading] = {}
-        for ask in self.asks:
-            rows = by_value.get(_value_of(ask, self.free))
+        values = {ask: _value_of(ask, self.free) for ask in self.asks}
+        if not by_value.keys() <= set(values.values()):
+            # not even the other rows can be trusted: taken for missing ones, they could read as "no errors"
+            detail = f"a row has no {self.free} that was asked for: is a proxy dropping labels or mixing up answers?"
+            return dict.fromkeys(self.asks, Failed(reading.promql, FailReason.SHAPE, detail))
+        for ask, value in values.items():
+            rows = by_value.get(value)
             found[ask] = (
                 _checked(ask, Samples(reading.promql, tuple(rows))) if rows else Absent(reading.promql)
             )
@@ -172,7 +179,7 @@ class QueryPlan:
 
     @staticmethod
     def of(asks: Iterable[Ask], *, shard: int = SHARD) -> "QueryPlan":
-        """Few queries for many asks."""
+        """Few queries for many asks. `shard`: as SHARD; longer windows get smaller shards, so that each ends in time."""
         buckets: dict[object, list[Ask]] = defaultdict(list)
         queries: list[Query] = []
         for ask in dict.fromkeys(asks):
@@ -196,7 +203,11 @@ def _free_matchers(selector: Selector, by: tuple[str, ...]) -> tuple[Matcher, ..
     return tuple(
         m
         for m in selector.matchers
-        if m.operator == "=" and m.value and m.label not in by and labels.count(m.label) == 1
+        if m.operator == "="
+        and m.value
+        and m.label not in by
+        and m.label.lower() not in _NOT_IN_BY
+        and labels.count(m.label) == 1
     )
 
 
@@ -218,9 +229,10 @@ def _grouped(alike: list[Ask], shard: int) -> list[Query]:
         rest = tuple(m for m in selector.matchers if m.label != free)
         by_rest[Selector(selector.metric, rest)].append(ask)
     queries: list[Query] = []
+    most = min(shard, max(LEAST_SHARD, shard * _FREE_WINDOW // alike[0].window))
     for common, asks in by_rest.items():
-        for start in range(0, len(asks), shard):
-            part = asks[start : start + shard]
+        for start in range(0, len(asks), most):
+            part = asks[start : start + most]
             if len(part) == 1:
                 queries.append(Query(part[0].promql(), (part[0],)))
                 continue
@@ -264,8 +276,3 @@ def _checked(ask: Ask, samples: Samples) -> Reading:
             return Failed(samples.promql, FailReason.SHAPE, "two rows have the same labels; one was expected")
         rows[labels] = Sample(labels, row.value)
     return Samples(samples.promql, tuple(rows.values()))
-
-
-def scalar(reading: Samples) -> float:
-    """The value of the only row; NaN when there is not exactly one (callers treat NaN as a wrong answer)."""
-    return reading.rows[0].value if len(reading.rows) == 1 else nan

@@ -1,5 +1,6 @@
 """Plain PromQL vector selectors: parsed, never pasted, so that the daemon owns windows, aggregation and grouping."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,31 @@ _OPERATORS = {  # by name: the parser's own operators are not hashable
 }
 WINDOW_PLACEHOLDER = "$window"
 LONGEST_EXPRESSION = 8_192  # characters
+DEEPEST_EXPRESSION = 200  # levels; each level copies what is below it, so depth costs time
+_METRIC = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
+_RESERVED = {  # words of the language, in any case; a metric of such a name cannot be written bare
+    "anchored",
+    "atan2",
+    "bool",
+    "group_left",
+    "group_right",
+    "ignoring",
+    "inf",
+    "nan",
+    "on",
+    "smoothed",
+}
+_ESCAPES = str.maketrans(
+    {
+        "\\": "\\\\",
+        '"': '\\"',
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+        "\ufffd": "\\ufffd",  # bare, Prometheus takes it for broken UTF-8
+    }
+)
 
 
 class PromQLError(ValueError):
@@ -43,19 +69,15 @@ class Selector:
         return Selector(self.metric + suffix, self.matchers)
 
     def __str__(self) -> str:
-        return f"{self.metric}{{{','.join(map(str, self.matchers))}}}" if self.matchers else self.metric
+        bare = self.metric.lower() not in _RESERVED
+        named = () if bare else (Matcher("__name__", "=", self.metric),)
+        matchers = ",".join(map(str, (*named, *self.matchers)))
+        return (self.metric if bare else "") + (f"{{{matchers}}}" if matchers else "")
 
 
 def quote(text: str) -> str:
     """`text` as a PromQL string."""
-    escaped = (
-        text.replace("\\", "\\\\")
-        .replace('"', '\\"')
-        .replace("\n", "\\n")
-        .replace("\r", "\\r")
-        .replace("\t", "\\t")
-    )
-    return f'"{escaped}"'
+    return f'"{text.translate(_ESCAPES)}"'
 
 
 def parse_selector(text: str) -> Selector:
@@ -94,7 +116,12 @@ def _parse(text: str) -> Any:
         raise PromQLError(f"the expression is longer than {LONGEST_EXPRESSION} characters")
     try:
         return promql_parser.parse(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
+        raise PromQLError(f"not valid PromQL: {error}") from error
+    except BaseException as error:
+        # The parser's own faults (a duration of 10^20 seconds) come as a BaseException that no module exports.
+        if type(error).__name__ != "PanicException":
+            raise
         raise PromQLError(f"not valid PromQL: {error}") from error
 
 
@@ -109,30 +136,31 @@ def _selector(parsed: Any) -> Selector:
         if matcher.name == "__name__" and operator == "=" and metric is None:
             metric = matcher.value
         else:
+            _check_name("label", matcher.name, _LABEL)
             matchers.append(Matcher(matcher.name, operator, matcher.value))
     if not metric or any(matcher.label == "__name__" for matcher in matchers):
         raise PromQLError("name exactly one metric, as in requests_total{...}")
-    if not _legacy_name(metric):
-        raise PromQLError(
-            f"metric name {metric!r} has characters that Prometheus' classic names do not allow"
-        )
+    _check_name("metric", metric, _METRIC)
     return Selector(metric, tuple(sorted(set(matchers))))
 
 
-def _legacy_name(name: str) -> bool:
-    return name.isascii() and all(c.isalnum() or c in "_:" for c in name) and not name[0].isdigit()
+def _check_name(what: str, name: str, classic: re.Pattern[str]) -> None:
+    if not classic.fullmatch(name):
+        raise PromQLError(f"{what} name {name!r} has characters that Prometheus' classic names do not allow")
 
 
-def _collect(node: Any, found: set[Selector]) -> None:
-    if isinstance(node, promql_parser.VectorSelector):
-        found.add(_selector(node))
-    elif isinstance(node, promql_parser.MatrixSelector):
-        found.add(_selector(node.vector_selector))
-    elif isinstance(node, promql_parser.Call):
-        for argument in node.args:
-            _collect(argument, found)
-    else:
-        for part in ("expr", "lhs", "rhs", "param"):
-            inner = getattr(node, part, None)
-            if inner is not None:
-                _collect(inner, found)
+def _collect(root: Any, found: set[Selector]) -> None:
+    waiting = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > DEEPEST_EXPRESSION:
+            raise PromQLError(f"the expression nests deeper than {DEEPEST_EXPRESSION} levels")
+        if isinstance(node, promql_parser.VectorSelector):
+            found.add(_selector(node))
+        elif isinstance(node, promql_parser.MatrixSelector):
+            found.add(_selector(node.vector_selector))
+        elif isinstance(node, promql_parser.Call):
+            waiting.extend((argument, depth + 1) for argument in node.args)
+        else:
+            parts = (getattr(node, part, None) for part in ("expr", "lhs", "rhs", "param"))
+            waiting.extend((part, depth + 1) for part in parts if part is not None)

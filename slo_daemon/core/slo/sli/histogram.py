@@ -162,9 +162,9 @@ class Quantile:
         )
         rank = (
             f"rank {self.q:g} x {buckets.total:,.0f} events = {self.q * buckets.total:,.1f} lies {place} "
-            f"(from {show(lower)}): {show(estimate)}"
+            f"(from {show(lower)})"
         )
-        working = [rank]
+        working = [rank if estimate == inf else f"{rank}: {show(estimate)}"]
         # +Inf edge: whatever the threshold is, nothing shows that the quantile is below it, so it counts as beyond.
         low = inf if estimate == inf else nextafter(lower, inf)
         high, limit = upper, "no_bucket_edge"

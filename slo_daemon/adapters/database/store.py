@@ -1,0 +1,115 @@
+"""The Store over an SQL database."""
+
+from collections.abc import Sequence
+
+from slo_daemon.adapters.database import people_rows, slo_rows
+from slo_daemon.adapters.database.sqlite_file import SqliteFile, upsert
+from slo_daemon.adapters.database.tables import slo_states, state_row
+from slo_daemon.core.pilot.records import (
+    Feedback,
+    Incident,
+    IncidentChange,
+    NewFeedback,
+    NewIncident,
+    Records,
+)
+from slo_daemon.core.slo.state import SloState, Transition
+from slo_daemon.ports import Act, AuditEntry, Recorded
+
+
+class DatabaseStore:
+    """A `ports.Store` over one database file. Every call is one transaction."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    def states(self) -> dict[str, SloState]:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return slo_rows.read_states(connection)
+
+    def commit_slot(
+        self, states: Sequence[SloState], transitions: Sequence[Transition], sinks: Sequence[str]
+    ) -> None:
+        """See ports.Store."""
+        with self._file.write() as connection:
+            if states:
+                statement = upsert(slo_states, ["slo_id"], newer_by="last_slot")
+                connection.execute(statement, [state_row(state) for state in states])
+            slo_rows.add_transitions(connection, transitions, sinks)
+
+    def forget(self, removals: Sequence[Transition], sinks: Sequence[str]) -> None:
+        """See ports.Store."""
+        with self._file.write() as connection:
+            slo_rows.delete_states(connection, removals)
+            slo_rows.add_transitions(connection, removals, sinks)
+
+    def undelivered(self, sink: str, limit: int = 1000) -> tuple[Transition, ...]:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return slo_rows.read_undelivered(connection, sink, limit)
+
+    def delivered(self, sink: str, transitions: Sequence[Transition]) -> None:
+        """See ports.Store. Works on a full disk too: it only deletes."""
+        with self._file.write(grows=False) as connection:
+            slo_rows.delete_delivered(connection, sink, transitions)
+
+    def transitions(self, slo_id: str | None = None, limit: int = 50) -> tuple[Transition, ...]:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return slo_rows.read_transitions(connection, slo_id, limit)
+
+    def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
+        """See ports.Store."""
+        with self._file.write() as connection:
+            return people_rows.add_incident(connection, incident, act)
+
+    def change_incident(
+        self, pilot: str, incident_id: int, change: IncidentChange, act: Act
+    ) -> Incident | None:
+        """See ports.Store."""
+        with self._file.write() as connection:
+            return people_rows.change_incident(connection, pilot, incident_id, change, act)
+
+    def incident(self, pilot: str, incident_id: int) -> Incident | None:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return people_rows.read_incident(connection, pilot, incident_id)
+
+    def incidents(self, pilot: str, limit: int = 100) -> tuple[Incident, ...]:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return people_rows.read_incidents(connection, pilot, limit)
+
+    def record_feedback(self, feedback: NewFeedback, act: Act) -> Recorded[Feedback]:
+        """See ports.Store."""
+        with self._file.write() as connection:
+            return people_rows.add_feedback(connection, feedback, act)
+
+    def feedback(self, pilot: str, limit: int = 100) -> tuple[Feedback, ...]:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return people_rows.read_feedback(connection, pilot, limit)
+
+    def records(
+        self, pilot: str, since: float, recent_incidents: int = 10, recent_feedback: int = 5
+    ) -> Records:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return Records(
+                people_rows.sum_incidents(connection, pilot, since, recent_incidents),
+                people_rows.sum_ratings(connection, pilot, recent_feedback),
+            )
+
+    def audit(self, limit: int = 100) -> tuple[AuditEntry, ...]:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return people_rows.read_audit(connection, limit)
+
+    def check(self) -> None:
+        """See ports.Store. It really writes, and notices a file that was deleted or replaced."""
+        self._file.check()
+
+    def close(self) -> None:
+        """See ports.Store."""
+        self._file.close()

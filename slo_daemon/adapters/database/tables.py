@@ -1,0 +1,186 @@
+"""The tables: what is stored, under which keys, and how rows become values. Times are Unix seconds (double precision).
+
+A change here needs a new file in `migrations/versions`; a test compares the two.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    RowMapping,
+    Table,
+    Text,
+)
+
+from slo_daemon.core.pilot.records import Feedback, Incident, Severity
+from slo_daemon.core.slo.measurement import DataState
+from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+    | {"fk": "fk_%(table_name)s_%(referred_table_name)s"}
+)
+
+slo_states = Table(
+    "slo_states",
+    metadata,
+    Column("slo_id", Text, primary_key=True),
+    Column("level", Integer, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("reason", Text),
+    Column("data_state", Text, nullable=False),
+    Column("last_slot", Double),
+    Column("last_good_slot", Double),
+    Column("warning_run", Integer, nullable=False),
+    Column("critical_run", Integer, nullable=False),
+    Column("clear_run", Integer, nullable=False),
+    Column("clear_to", Integer, nullable=False),
+    Column("missing_seconds", Double, nullable=False),
+    Column("missing_slots", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+)
+
+# The slot is in the key because an SLO that was removed and came back counts from 1 again.
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("slo_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("slot", Double, nullable=False),
+    Column("before", Integer, nullable=False),
+    Column("after", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("value", Double),
+    PrimaryKeyConstraint("slo_id", "sequence", "slot"),
+    Index(None, "slot", "slo_id", "sequence"),
+    Index(None, "slo_id", "slot", "sequence"),
+)
+
+# A row is a transition that the sink has not taken; taking it deletes the row.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("sink", Text, nullable=False),
+    Column("slot", Double, nullable=False),
+    Column("slo_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    PrimaryKeyConstraint("sink", "slot", "slo_id", "sequence"),
+    ForeignKeyConstraint(
+        ["slo_id", "sequence", "slot"], ["transitions.slo_id", "transitions.sequence", "transitions.slot"]
+    ),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("pilot", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("recorded_at", Double, nullable=False),
+    Column("resolution", Text),
+    Column("resolved_at", Double),
+    Index(None, "pilot", "started_at", "id"),
+    Index(None, "pilot", "severity", "resolved_at"),  # the summary reads nothing but this
+    sqlite_autoincrement=True,  # the id of a deleted record is never given again
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("pilot", Text, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("rating", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("given_at", Double, nullable=False),
+    Column("recorded_at", Double, nullable=False),
+    Column("context", JSON, nullable=False),
+    Index(None, "pilot", "given_at", "id"),
+    Index(None, "pilot", "username", "given_at", "id", "rating"),  # the votes are counted in nothing but this
+    sqlite_autoincrement=True,
+)
+
+# Keys are kept for good; whoever prunes them later must leave at least the last 7 days.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("pilot", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("record_id", Integer, nullable=False),
+    Column("at", Double, nullable=False),
+    PrimaryKeyConstraint("kind", "pilot", "key"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("pilot", Text, nullable=False),
+    Column("record_id", Integer, nullable=False),
+    Column("key", Text),
+    sqlite_autoincrement=True,
+)
+
+
+def state_row(state: SloState) -> dict[str, Any]:
+    """A state as a row of `slo_states`."""
+    return {field.name: getattr(state, field.name) for field in fields(state)}
+
+
+def state_of(row: RowMapping) -> SloState:
+    """A row of `slo_states` as a state."""
+    reason = row["reason"]
+    return SloState(
+        **{
+            **row,
+            "level": Level(row["level"]),
+            "clear_to": Level(row["clear_to"]),
+            "data_state": DataState(row["data_state"]),
+            "reason": None if reason is None else TransitionReason(reason),
+        }
+    )
+
+
+def transition_row(transition: Transition) -> dict[str, Any]:
+    """A transition as a row of `transitions`."""
+    return {field.name: getattr(transition, field.name) for field in fields(transition)}
+
+
+def transition_of(row: RowMapping) -> Transition:
+    """A row of `transitions` as a transition."""
+    return Transition(
+        **{
+            **row,
+            "before": Level(row["before"]),
+            "after": Level(row["after"]),
+            "reason": TransitionReason(row["reason"]),
+        }
+    )
+
+
+def incident_of(row: RowMapping) -> Incident:
+    """A row of `incidents` as an incident."""
+    return Incident(**{**row, "severity": Severity(row["severity"])})
+
+
+def feedback_of(row: RowMapping) -> Feedback:
+    """A row of `feedback` as a rating."""
+    return Feedback(**{("user" if name == "username" else str(name)): row[name] for name in row})

@@ -1,0 +1,200 @@
+"""One request to Prometheus: sent, received whole within its deadline, or failed with a named reason."""
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPException, RemoteDisconnected
+from time import monotonic
+from urllib.parse import urlsplit
+
+import requests
+from prometheus_api_client.prometheus_connect import PrometheusConnect
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    InvalidHeader,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
+from urllib3.util import Timeout
+
+from slo_daemon import __version__
+from slo_daemon.adapters.prometheus.settings import PrometheusSettings
+from slo_daemon.adapters.prometheus.transport import DeadlineSession
+from slo_daemon.adapters.prometheus.wire import PassingError, fail, quoted
+from slo_daemon.core.slo.query import FailReason
+from slo_daemon.ports import SourceError
+
+_CHUNK = 65_536  # bytes
+_LONGEST_REFUSAL = 65_536  # bytes that are read of an answer that is an error anyway
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Client(PrometheusConnect):
+    """prometheus-api-client's session and addressing, with a transport that keeps deadlines.
+
+    The package's own query methods are not used: they put POSTed queries into the URL, drop warnings and the result's
+    type, retry on their own, and read bodies of any size.
+    """
+
+    def __init__(self, settings: PrometheusSettings) -> None:
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # so that the cap on the body is a cap on memory
+            "User-Agent": f"slo-daemon/{__version__}",
+            **settings.headers,
+        }
+        if settings.bearer_token is not None:
+            headers["Authorization"] = f"Bearer {settings.bearer_token}"
+        session = DeadlineSession(
+            settings.shown_url, settings.concurrency, str(settings.ca_file) if settings.ca_file else None
+        )
+        super().__init__(
+            url=settings.shown_url,
+            session=session,
+            headers=headers,
+            auth=settings.credentials,  # type: ignore[arg-type]  # None is its default
+            method="POST",
+        )
+        self._max_body = settings.max_body
+        session.seal()  # the package has mounted an adapter of its own, which retries
+
+    def post(self, path: str, form: Mapping[str, str], until: float) -> Answer:
+        """POST a form. `until`: in time.monotonic(). Redirects are not followed. Raises SourceError."""
+        started = monotonic()
+        try:
+            response = self._session.post(
+                f"{self.url}{path}",
+                data=form,
+                headers=self.headers,
+                auth=self.auth,
+                timeout=Timeout(total=until - started),  # type: ignore[arg-type]  # requests hands it on
+                allow_redirects=False,
+                stream=True,
+            )
+            with closing(response):
+                if 300 <= response.status_code < 400:
+                    fail(FailReason.REDIRECT, _redirect(response.headers.get("Location", "")))
+                return Answer(response.status_code, response.headers, self._body(response))
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise _translated(error, until - started) from error
+
+    def _body(self, response: requests.Response) -> bytes:
+        """The whole body, never more than allowed. What follows after a refusal's first part does not matter."""
+        refused = response.status_code != requests.codes.ok
+        if not refused:
+            self._check_headers(response.headers)
+        body = bytearray()
+        while True:
+            try:
+                chunk = response.raw.read1(_CHUNK, decode_content=False)
+            except ReadTimeoutError:
+                raise
+            except HTTPError as error:
+                if refused:
+                    break
+                detail = f"the answer broke off after {len(body):,} bytes: is a proxy in between, or the server dying?"
+                raise SourceError(FailReason.BAD_BODY, detail) from error
+            body += chunk
+            if not chunk or (refused and len(body) >= _LONGEST_REFUSAL):
+                break
+            if len(body) > self._max_body:
+                self._too_large()
+        return bytes(body)
+
+    def _check_headers(self, headers: Mapping[str, str]) -> None:
+        encoding = headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in ("identity", ""):
+            fail(
+                FailReason.BAD_BODY,
+                f"the answer is encoded as {quoted(encoding, 40)}, which was not asked for: let the proxy in between "
+                "heed Accept-Encoding",
+            )
+        length = headers.get("Content-Length", "0").strip()
+        if length.isascii() and length.isdigit() and int(length[:20]) > self._max_body:
+            self._too_large()
+
+    def _too_large(self) -> None:
+        fail(
+            FailReason.TOO_LARGE,
+            f"the answer has more than the {self._max_body:,} bytes that are taken: group by fewer labels",
+        )
+
+
+def _redirect(location: str) -> str:
+    """Names the host only: the rest of a redirect may hold secrets."""
+    try:
+        parts = urlsplit(location)
+        target = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another path"
+    except ValueError:
+        target = "nowhere"
+    return f"the server redirects to {quoted(target)}, which is not followed: set the URL to where the query API is"
+
+
+def _translated(error: Exception, seconds: float) -> SourceError:
+    """The named reason for what requests, urllib3 or the operating system raised."""
+    causes = tuple(_causes(error))
+    tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if has(NameResolutionError):
+        detail = "the host's name is not known: is it right, and does DNS work here?"
+        return SourceError(FailReason.CONNECT, detail)
+    if tls is not None:
+        return SourceError(FailReason.TLS, _tls_problem(tls))
+    if has(ConnectionRefusedError):
+        detail = "the connection was refused: does Prometheus run, and is the port right?"
+        return SourceError(FailReason.CONNECT, detail)
+    if any(isinstance(c, ConnectTimeoutError) and not isinstance(c, NewConnectionError) for c in causes):
+        detail = f"no connection within {seconds:.3g} s: is the address right, and no firewall between?"
+        return SourceError(FailReason.CONNECT, detail)
+    if has(TimeoutError, ReadTimeoutError):
+        detail = f"no whole answer within {seconds:.3g} s: the server is frozen or overloaded, or the query too heavy"
+        return SourceError(FailReason.TIMEOUT, detail)
+    if has(RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+        return PassingError(FailReason.CONNECT, "the server closed the connection without an answer")
+    if has(HTTPException, InvalidHeader, requests.exceptions.InvalidHeader):
+        return SourceError(FailReason.BAD_BODY, "the answer is not HTTP: is this Prometheus' port?")
+    root = causes[-1]
+    if "TLS CA certificate" in str(root):
+        return SourceError(FailReason.TLS, "the file with the trusted certificates (ca_file) cannot be read")
+    return SourceError(FailReason.CONNECT, f"no connection: {type(root).__name__}: {quoted(str(root), 120)}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it stands for: urllib3 and requests wrap in attributes and arguments, Python in __cause__."""
+    seen: set[int] = set()
+    waiting: list[BaseException] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        inner = (getattr(one, "reason", None), *one.args, one.__cause__, one.__context__)
+        waiting.extend(part for part in inner if isinstance(part, BaseException))
+
+
+def _tls_problem(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the server's certificate is not trusted ({quoted(error.verify_message, 100)}): is the host name right, "
+            "and does ca_file name its authority?"
+        )
+    if error.reason == "WRONG_VERSION_NUMBER":
+        return "the server does not speak TLS: write http:// in the URL, or turn TLS on there"
+    if error.library in ("X509", "PEM"):
+        return "ca_file holds no certificate (PEM), or a damaged one"
+    return f"TLS failed: {quoted(error.reason or str(error), 120)}"

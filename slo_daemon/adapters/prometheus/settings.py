@@ -1,0 +1,82 @@
+"""Where Prometheus is and how it may be asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+_SHORTEST_SECRET = 4  # characters; masking shorter header values would only make messages unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusSettings:
+    """How Prometheus is asked. Raises ValueError when it could never work; the message names the remedy.
+
+    `url` may carry `user:password@`. `timeout`: the most seconds that one query may take, retry included.
+    `concurrency`: requests at once. `bearer_token` is sent as it is. `ca_file`: the certificates (PEM) to trust instead
+    of the public ones. `max_body`: bytes. `stats`: also ask how many samples a query touched.
+    """
+
+    url: str = field(repr=False)
+    timeout: float = 10.0
+    concurrency: int = 2
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    bearer_token: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    max_body: int = 16 * 1024 * 1024
+    stats: bool = True
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is no number, or half a bracket
+            usable = False
+        if not usable or not self.url.isprintable() or " " in self.url:
+            raise ValueError("the Prometheus URL must look like http://prometheus.example.org:9090")
+        if parts.query or parts.fragment:
+            raise ValueError(f"the Prometheus URL {self.shown_url} ends with ?... or #...; leave that out")
+        if not 0 < self.timeout < float("inf"):
+            raise ValueError(f"the Prometheus timeout is {self.timeout:g} s; it must be more than 0")
+        if self.concurrency < 1 or self.max_body < 1:
+            raise ValueError("Prometheus' concurrency and the largest body must be at least 1")
+        for name, value in (("the bearer token", self.bearer_token), *self.headers.items()):
+            if value is not None and not _fits_a_header(value):
+                raise ValueError(
+                    f"{name} is empty, or has a line break, a space at an end or a character that HTTP headers do "
+                    "not allow"
+                )
+        ways = [self.bearer_token is not None, self.credentials is not None]
+        ways.append(any(name.lower() == "authorization" for name in self.headers))
+        if sum(ways) > 1:
+            raise ValueError(
+                "give one of: a bearer token, user:password in the URL, an Authorization header; there are several"
+            )
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without credentials and without a slash at its end."""
+        parts = urlsplit(self.url)
+        bare = SplitResult(parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", "")
+        return bare.geturl()
+
+    @property
+    def credentials(self) -> tuple[bytes, bytes] | None:
+        """User and password from the URL, as they are sent."""
+        parts = urlsplit(self.url)
+        if parts.username is None and parts.password is None:
+            return None
+        return unquote(parts.username or "").encode(), unquote(parts.password or "").encode()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown, longest first."""
+        found = {value for value in self.headers.values() if len(value) >= _SHORTEST_SECRET}
+        found.update(value for value in (self.bearer_token, urlsplit(self.url).password) if value)
+        if self.credentials and self.credentials[1]:
+            found.add(self.credentials[1].decode())
+        return tuple(sorted(found, key=len, reverse=True))
+
+
+def _fits_a_header(value: str) -> bool:
+    return bool(value) and value == value.strip() and value.isascii() and value.isprintable()

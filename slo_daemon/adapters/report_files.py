@@ -1,0 +1,247 @@
+"""Reports as files: `FOLDER/PILOT/REPORT/report.md` and `report.json`, and the link `FOLDER/PILOT/latest`.
+
+A report is a folder of its own because a folder is renamed in one step: whoever looks, also from outside, finds all
+formats of a report or none. A report that was written once stays as it is.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from slo_daemon.ports import ReportFiles, SinkError
+
+LATEST = "latest"
+
+_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)  # no dot and no slash: it leads nowhere else
+_FORM = re.compile(r"[a-z]{1,16}", re.ASCII)
+_UNFINISHED = ".unfinished-"  # being written, or being removed
+_ATTEMPTS = 3
+
+
+class ReportFolder:
+    """A `ports.ReportSink` that keeps the `keep` newest reports of each pilot; ids must sort by time.
+
+    What a crash has left unfinished is removed at the start. Raises SinkError when the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, keep: int) -> None:
+        self._folder = folder.absolute()
+        self._keep = keep
+        self._turn = Lock()
+        with _told():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for pilot in sorted(self._folder.iterdir()):
+                if _NAME.fullmatch(pilot.name) and pilot.is_dir():
+                    _remove_unfinished(pilot)
+                    self._link_latest(pilot)
+
+    def write(self, pilot: str, report_id: str, texts: Mapping[str, str]) -> ReportFiles:
+        """See ports.ReportSink. Other texts under an id that is taken are refused for good."""
+        contents = _checked(pilot, report_id, texts)
+        home = self._folder / pilot
+        with self._turn, _told():
+            if not home.exists():
+                home.mkdir(parents=True, exist_ok=True)
+                _sync(self._folder)
+            if (home / report_id).exists():
+                if _contents(home / report_id) != contents:
+                    raise _taken(pilot, report_id)
+            else:
+                _publish(home, report_id, contents)
+            self._link_latest(home)
+            for old in _ids(home)[self._keep :]:
+                _remove(home, old)
+        return ReportFiles(report_id, _file_names(pilot, report_id, texts))
+
+    def reports(self, pilot: str) -> tuple[str, ...]:
+        """See ports.ReportSink."""
+        with _told():
+            return tuple(_ids(self._folder / pilot)) if _NAME.fullmatch(pilot) else ()
+
+    def read(self, pilot: str, report_id: str, form: str) -> str | None:
+        """See ports.ReportSink."""
+        if not (_NAME.fullmatch(pilot) and _NAME.fullmatch(report_id) and _FORM.fullmatch(form)):
+            return None
+        home = self._folder / pilot
+        with _told():
+            if report_id != LATEST:
+                return _read(home / report_id, form)
+            for _ in range(_ATTEMPTS):  # the newest may be replaced while we look
+                newest = _ids(home)[:1]
+                text = _read(home / newest[0], form) if newest else None
+                if text is not None or newest == _ids(home)[:1]:
+                    return text
+            return None
+
+    def _link_latest(self, home: Path) -> None:
+        """The link for people and programs that read the folder; replaced in one step."""
+        newest = _ids(home)[:1]
+        link, new = home / LATEST, home / f"{_UNFINISHED}{LATEST}-{os.getpid()}"
+        if newest and not (link.is_symlink() and link.readlink() == Path(newest[0])):
+            new.unlink(missing_ok=True)
+            new.symlink_to(newest[0])
+            new.replace(link)
+            _sync(home)
+
+
+class MemoryReports:
+    """A `ports.ReportSink` that ends with its process. While `failure` is set, every call raises it."""
+
+    def __init__(self, *, keep: int) -> None:
+        self.failure: SinkError | None = None
+        self._keep = keep
+        self._lock = Lock()
+        self._kept: dict[str, dict[str, dict[str, str]]] = {}  # pilot, report, form
+
+    def write(self, pilot: str, report_id: str, texts: Mapping[str, str]) -> ReportFiles:
+        """See ports.ReportSink."""
+        with self._working():
+            _checked(pilot, report_id, texts)
+            kept = self._kept.setdefault(pilot, {})
+            if kept.setdefault(report_id, dict(texts)) != texts:
+                raise _taken(pilot, report_id)
+            for old in sorted(kept, reverse=True)[self._keep :]:
+                del kept[old]
+            return ReportFiles(report_id, _file_names(pilot, report_id, texts))
+
+    def reports(self, pilot: str) -> tuple[str, ...]:
+        """See ports.ReportSink."""
+        with self._working():
+            return tuple(sorted(self._kept.get(pilot, {}), reverse=True))
+
+    def read(self, pilot: str, report_id: str, form: str) -> str | None:
+        """See ports.ReportSink."""
+        with self._working():
+            kept = self._kept.get(pilot, {})
+            wanted = max(kept, default="") if report_id == LATEST else report_id
+            return kept.get(wanted, {}).get(form)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._lock:
+            if self.failure is not None:
+                raise self.failure
+            yield
+
+
+def _checked(pilot: str, report_id: str, texts: Mapping[str, str]) -> dict[str, bytes]:
+    """The texts as they go into the files. Raises SinkError for what can never be written."""
+    for name in (pilot, report_id):
+        if not _NAME.fullmatch(name) or name == LATEST:
+            raise SinkError(f"{name!r} is no name for a report; letters, digits, _ and - are", permanent=True)
+    if not texts or not all(_FORM.fullmatch(form) for form in texts):
+        raise SinkError(f"{sorted(texts)} are no formats of a report", permanent=True)
+    try:
+        return {form: text.encode() for form, text in texts.items()}
+    except UnicodeEncodeError as error:
+        raise SinkError(f"the report {report_id} is no text: {error}", permanent=True) from error
+
+
+def _file_names(pilot: str, report_id: str, texts: Mapping[str, str]) -> dict[str, str]:
+    return {form: f"{pilot}/{report_id}/{_file_name(form)}" for form in texts}
+
+
+def _file_name(form: str) -> str:
+    return f"report.{form}"
+
+
+def _taken(pilot: str, report_id: str) -> SinkError:
+    return SinkError(
+        f"{pilot}: the report {report_id} was written before, and says something else", permanent=True
+    )
+
+
+def _publish(home: Path, report_id: str, contents: Mapping[str, bytes]) -> None:
+    """Write everything to the disk under another name, then give it its own."""
+    new = home / f"{_UNFINISHED}{report_id}-{os.getpid()}"
+    new.mkdir()
+    try:
+        with _claimed(new):
+            for form, content in contents.items():
+                with (new / _file_name(form)).open("xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            _sync(new)
+            new.rename(home / report_id)
+            _sync(home)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def _remove(home: Path, report_id: str) -> None:
+    """Out of sight in one step, then gone."""
+    old = (home / report_id).rename(home / f"{_UNFINISHED}{report_id}-{os.getpid()}")
+    shutil.rmtree(old)
+
+
+def _remove_unfinished(home: Path) -> None:
+    """Leftovers, but not what another process is writing."""
+    for leftover in home.glob(f"{_UNFINISHED}*"):
+        if leftover.is_symlink():
+            leftover.unlink(missing_ok=True)
+            continue
+        try:
+            with _claimed(leftover):
+                shutil.rmtree(leftover)
+        except BlockingIOError:
+            continue
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Held by this process as long as the block runs. Raises BlockingIOError when another one has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _ids(home: Path) -> list[str]:
+    """Newest first."""
+    try:
+        names = [entry.name for entry in os.scandir(home) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    return sorted((name for name in names if _NAME.fullmatch(name)), reverse=True)
+
+
+def _contents(report: Path) -> dict[str, bytes]:
+    return {file.suffix[1:]: file.read_bytes() for file in report.glob(_file_name("*"))}
+
+
+def _read(report: Path, form: str) -> str | None:
+    try:
+        return (report / _file_name(form)).read_bytes().decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _sync(folder: Path) -> None:
+    """Make new names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raise what the disk says as SinkError. All of it may pass: a full disk gets room, a folder gets its rights."""
+    try:
+        yield
+    except OSError as error:
+        what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
+        raise SinkError(f"{error.filename or 'the report folder'}: {what}") from error
+    except UnicodeDecodeError as error:
+        raise SinkError(f"a report was changed by another hand and is no text any more: {error}") from error

@@ -1,0 +1,285 @@
+"""The composition root: settings become a wired daemon, started and stopped in the right order.
+
+Start: specification, store, persisted levels on the board, web (so that levels are exported), and only then the first
+query. Stop: no new slot, the slot under way is abandoned, what is owed is stored, connections are closed.
+"""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from time import monotonic
+
+import structlog
+
+from slo_daemon import __version__
+from slo_daemon.adapters.alertmanager import AlertmanagerSink
+from slo_daemon.adapters.database import DatabaseStore, SqliteFile
+from slo_daemon.adapters.gauges import MetricsPage, SelfMetrics
+from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource
+from slo_daemon.adapters.report_files import ReportFolder
+from slo_daemon.adapters.scheduler import Scheduler
+from slo_daemon.adapters.spec_files import fingerprint, read
+from slo_daemon.adapters.system_clock import SystemClock
+from slo_daemon.core.alert import Links
+from slo_daemon.core.explain import explain_json
+from slo_daemon.core.report import SlotTally
+from slo_daemon.core.slo.state import SloState
+from slo_daemon.core.slo.window import Slot
+from slo_daemon.core.snapshot import Snapshot, Specification
+from slo_daemon.ports import Store, StoreError
+from slo_daemon.settings import Settings
+from slo_daemon.spec.load import Loaded, load
+from slo_daemon.spec.problems import SpecError
+from slo_daemon.web.app import create_web
+from slo_daemon.web.parts import WebParts
+from slo_daemon.web.security import Role
+from slo_daemon.web.serve import bind, serve
+from slo_daemon.workflows.ask import Asker
+from slo_daemon.workflows.assess import Assessor
+from slo_daemon.workflows.board import Board
+from slo_daemon.workflows.deliver import Deliverer, Delivery
+from slo_daemon.workflows.evaluate import Evaluator
+from slo_daemon.workflows.record import Recorder
+from slo_daemon.workflows.report import Reporter
+
+log = structlog.get_logger(__name__)
+STUCK_SLOTS = 3  # intervals without a finished slot after which a restart would help
+LOOK_AT_FILES = 5.0  # seconds between looks at the specification's files
+STOP_SECONDS = 9.0  # for the slot under way; the web has had its 8 before, and our promise is 20
+NOTHING = Specification((), (), "")
+
+
+def load_specification(settings: Settings) -> Loaded:
+    """All pilots and SLOs that the settings name. Raises SpecError with every problem."""
+    found = read(settings.specs)
+    return load(found.texts, scrape_interval=settings.prometheus.scrape_interval, problems=found.problems)
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name. Raises StoreError."""
+    return DatabaseStore(SqliteFile(Path(settings.store.url.removeprefix("sqlite:///"))))
+
+
+def open_source(settings: Settings) -> PrometheusSource:
+    """The Prometheus that the settings name. Raises SpecError and ValueError for settings that can never work."""
+    prometheus = settings.prometheus
+    return PrometheusSource(
+        PrometheusSettings(
+            url=prometheus.url,
+            timeout=prometheus.timeout,
+            concurrency=prometheus.concurrency,
+            headers=prometheus.headers,
+            bearer_token=prometheus.bearer_token.reveal() if prometheus.bearer_token else None,
+            ca_file=prometheus.ca_file,
+            stats=prometheus.stats,
+        )
+    )
+
+
+class Daemon:
+    """A wired daemon. `run` blocks until a signal; it may be called once.
+
+    Raises SpecError, StoreError, OSError (the address is taken) and ValueError (settings that can never work).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        with ExitStack() as undo:  # what was opened is closed again when a later step fails
+            self._loaded = load_specification(settings)
+            self.listener: socket.socket = bind(settings.web.listen.host, settings.web.listen.port)
+            undo.callback(self.listener.close)
+            self._store = open_store(settings)
+            undo.callback(self._store.close)
+            self._source = open_source(settings)
+            self._tokens = {
+                role: settings.web.tokens[role.value].reveal()
+                for role in Role
+                if role.value in settings.web.tokens
+            }
+            sinks = [
+                AlertmanagerSink(url, daemon_url=settings.web.external_url or "")
+                for url in settings.alertmanager.urls
+            ]
+            undo.pop_all()
+        names = [sink.name for sink in sinks]
+        self._metrics = SelfMetrics(names)
+        self.board = Board(Snapshot(NOTHING, None, None, {}))
+        self._asker = Asker(
+            self._source,
+            self._metrics,
+            concurrency=settings.prometheus.concurrency,
+            timeout=settings.prometheus.timeout,
+        )
+        self._evaluator = Evaluator(
+            self._asker, self._store, self.board, self._clock, self._metrics, sinks=names
+        )
+        self._assessor = Assessor(self._store, self.board, self._metrics)
+        self._reports = ReportFolder(Path(settings.reports.folder), keep=settings.reports.keep)
+        self._reporter = Reporter(self._assessor, self._store, self._metrics, self._reports)
+        self._scheduler = Scheduler(self._clock, self._metrics)
+        links = Links(
+            daemon=settings.web.external_url or "",
+            dashboard=settings.reports.links.get("dashboard", ""),
+            runbooks=settings.reports.links.get("runbooks", ""),
+        )
+        self._deliverer = Deliverer([self._delivery(sink, links) for sink in sinks])
+        self._page = MetricsPage(self._metrics)
+        self._reloading = threading.Lock()
+        self._files = ""
+        self._started = self._clock.now()
+        self._last_slot = monotonic()
+        self._reported = False
+
+    def _delivery(self, sink: AlertmanagerSink, links: Links) -> Delivery:
+        return Delivery(
+            sink,
+            self._store,
+            self.board,
+            self._clock,
+            self._metrics,
+            interval=self._settings.evaluation.interval,
+            resend=self._settings.alertmanager.resend,
+            links=links,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where the web listens, for people on this machine."""
+        host, port = self.listener.getsockname()[:2]
+        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the authors of the specification may not have meant."""
+        return [str(problem) for problem in self._loaded.warnings]
+
+    def run(self) -> None:
+        """Serve and evaluate until SIGTERM or SIGINT, then drain and return."""
+        web = create_web(
+            WebParts(
+                clock=self._clock,
+                telemetry=self._metrics,
+                snapshot=lambda: self.board.current,
+                recorder=Recorder(
+                    self._store, self._clock, lambda: self.board.current, self._metrics, self._on_recorded
+                ),
+                reports=self._reports,
+                history=self._store.transitions,
+                metrics=lambda: self._page.render(self.board.current, self._clock.now()),
+                stuck=self._stuck,
+                unready=self._unready,
+                reload=self.reload,
+                explain=explain_json,
+                version=__version__,
+                tokens=self._tokens,
+            )
+        )
+        hangup = signal.signal(signal.SIGHUP, self._on_hangup)
+        try:
+            serve(web, self.listener, on_start=self._start, on_stop=self._stop)
+        finally:
+            signal.signal(signal.SIGHUP, hangup)
+
+    def reload(self) -> Sequence[str]:
+        """Parse all files, then swap; the last good specification stays when there is any problem. The problems."""
+        with self._reloading:
+            self._files = fingerprint(self._settings.specs)
+            try:
+                loaded = load_specification(self._settings)
+            except SpecError as error:
+                problems = [str(problem) for problem in error.problems]
+                self._metrics.reload(ok=False, at=self._clock.now())
+                log.error("reload_refused", problems=problems, kept=self.board.current.specification.hash)  # noqa: TRY400
+                return problems
+            self._adopt(loaded)
+            return []
+
+    def _adopt(self, loaded: Loaded, states: Mapping[str, SloState] | None = None) -> None:
+        for problem in loaded.warnings:
+            log.warning("specification_warning", problem=str(problem))
+        self._evaluator.adopt(loaded.specification, states)
+        self._assessor.assess_all(self._clock.now())
+        self._metrics.reload(ok=True, at=self._clock.now())
+        self._deliverer.nudge()
+        specification = loaded.specification
+        log.info(
+            "specification_loaded",
+            slos=len(specification.slos),
+            pilots=len(specification.pilots),
+            hash=specification.hash,
+        )
+
+    def _start(self) -> None:
+        self._files = fingerprint(self._settings.specs)
+        states = self._store.states()
+        self._adopt(self._loaded, states)
+        interval = self._settings.evaluation.interval
+        self._scheduler.add_slots(interval, self._slot)
+        self._scheduler.add_periodic("reports", self._settings.reports.every, self._report)
+        self._scheduler.add_periodic("files", LOOK_AT_FILES, self._look_at_files)
+        self._last_slot = monotonic()
+        self._scheduler.start()
+        self._deliverer.start()
+        log.info(
+            "started",
+            version=__version__,
+            url=self.url,
+            source=self._source.url,
+            interval=interval,
+            states=len(states),
+        )
+
+    def _stop(self) -> None:
+        self._asker.stop()
+        stopper = threading.Thread(target=self._scheduler.stop, name="stopper", daemon=True)
+        stopper.start()
+        stopper.join(STOP_SECONDS)
+        self._deliverer.stop(1.0)
+        stuck = stopper.is_alive()
+        self._source.close()
+        self._store.close()
+        log.info("stopped", abandoned=stuck)
+        if stuck:  # threads that nobody can end would keep the interpreter alive; everything is stored
+            os._exit(0)
+        self._asker.close()
+
+    def _slot(self, slot: Slot) -> None:
+        self._evaluator.run_slot(slot)
+        self._assessor.assess_all(self._clock.now())
+        self._deliverer.nudge()
+        self._last_slot = monotonic()
+        self._page.render(self.board.current, self._clock.now())  # so that no scrape has to wait for it
+        if not self._reported:
+            self._report()
+
+    def _report(self) -> None:
+        self._reported = True
+        evaluated, missed = self._scheduler.counted
+        self._reporter.report_all(self._clock.now(), SlotTally(self._started, evaluated, missed))
+
+    def _on_recorded(self, _pilot: str) -> None:
+        self._assessor.assess_all(self._clock.now())
+
+    def _on_hangup(self, _signal: int, _frame: object) -> None:
+        threading.Thread(target=self.reload, name="reload", daemon=True).start()
+
+    def _look_at_files(self) -> None:
+        if fingerprint(self._settings.specs) != self._files:
+            self.reload()
+
+    def _stuck(self) -> str:
+        age = monotonic() - self._last_slot
+        longest = STUCK_SLOTS * self._settings.evaluation.interval
+        return f"no slot was finished for {age:.0f} s; the limit is {longest:.0f} s" if age > longest else ""
+
+    def _unready(self) -> Sequence[str]:
+        try:
+            self._store.check()
+        except StoreError as error:
+            return [f"the store cannot be written: {error}"]
+        return []

@@ -1,0 +1,43 @@
+"""The command line: one table of commands."""
+
+from typing import Annotated
+
+import typer
+
+from slo_daemon import __version__
+from slo_daemon.commands import demo, documents, look, serve
+from slo_daemon.commands.records import feedback_app, incident_app
+
+app = typer.Typer(
+    name="slo-daemon",
+    help="Evaluates SLOs from Prometheus, alerts on them, and says whether a pilot's rollout may widen.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (
+    serve.run, look.evaluate, look.explain, look.report, documents.check, documents.schema, documents.rules, demo.demo,
+):  # fmt: skip
+    app.command(command.__name__)(command)
+app.add_typer(incident_app)
+app.add_typer(feedback_app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"slo-daemon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """The program."""
+    app()

@@ -1,0 +1,182 @@
+"""`demo`: the whole product on simulated users."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from slo_daemon.adapters.system_clock import SystemClock
+from slo_daemon.app import Daemon
+from slo_daemon.commands.exit_codes import OF_VERDICT, Exit
+from slo_daemon.commands.options import Output, OutputOption, complain
+from slo_daemon.console import findings_list, slo_notes, slo_table, snapshot_summary, verdict_banner
+from slo_daemon.core.pilot.verdict import Assessment
+from slo_daemon.core.shapes import assessment_json
+from slo_daemon.core.snapshot import Snapshot
+from slo_daemon.demo.servers import ServerError
+from slo_daemon.demo.story import Addresses, Demo
+from slo_daemon.demo.webhook import Notification, WebhookReceiver
+
+FIRST_VERDICT_SECONDS = 60.0
+SHOWN_NOTIFICATIONS = 5
+
+
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop after the first report, with the verdict's exit code.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+    days: Annotated[float, typer.Option("--days", min=1, max=60, help="Days of history.")] = 30.0,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed is another service.")] = 7,
+) -> None:
+    """Run everything on this machine: a simulated service, Prometheus, Alertmanager and slo-daemon, until Ctrl-C.
+
+    Needs prometheus and alertmanager on PATH. Leaves nothing behind.
+
+    Example: slo-daemon demo --once --output json
+    """
+    code = [Exit.UNREACHABLE]
+    screen = Console(highlight=False)
+    preparation = _Preparation(Console(stderr=True, highlight=False))
+
+    def watch(story: Demo, daemon: Daemon, webhook: WebhookReceiver, addresses: Addresses) -> None:
+        first = story.first_verdict(daemon, FIRST_VERDICT_SECONDS)
+        preparation.done()
+        if first is None:
+            return
+        snapshot, assessment = first
+        code[0] = OF_VERDICT[assessment.verdict]
+        if output is Output.JSON:
+            print(json.dumps(assessment_json(assessment), indent=2), flush=True)
+        else:
+            screen.print(_first_page(snapshot, assessment))
+            screen.print(_links(addresses), soft_wrap=True)
+        if once:
+            story.end()
+        elif output is Output.TEXT and screen.is_terminal:
+            _live(story, daemon, webhook, screen)
+        else:
+            _lines(story, daemon, webhook)
+
+    try:
+        Demo(preparation.step, SystemClock().now, days=days, seed=seed).run(watch)
+    except ServerError as error:
+        preparation.done()
+        complain(f"error: {error}")
+        raise typer.Exit(Exit.USAGE) from error
+    except KeyboardInterrupt:  # while things were being prepared; all of it has been stopped
+        preparation.done()
+        raise typer.Exit(130) from None
+    raise typer.Exit(code[0] if once else Exit.OK)
+
+
+class _Preparation:
+    """Progress on standard error: a bar on a terminal, one line a step elsewhere."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._last = ""
+        self._bar: Progress | None = None
+        if screen.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description:<44}"),
+                BarColumn(20),
+                TimeElapsedColumn(),
+                console=screen,
+                transient=True,
+            )
+            self._task = self._bar.add_task("preparing", total=1.0)
+            self._bar.start()
+
+    def step(self, share: float, text: str) -> None:
+        """`share` done, 0 to 1."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=share, description=text)
+        elif text != self._last:
+            self._screen.print(f"demo: {text}", style=None)
+        self._last = text
+
+    def done(self) -> None:
+        """Take the bar away. May be called again."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _first_page(snapshot: Snapshot, assessment: Assessment) -> RenderableType:
+    title = next(p.title for p in snapshot.specification.pilots if p.name == assessment.pilot)
+    return Group(
+        verdict_banner(assessment, title),
+        slo_table(snapshot.slos.values()),
+        Text(),
+        findings_list(assessment),
+        Text(),
+        snapshot_summary(snapshot),
+        Text(),
+    )
+
+
+def _links(addresses: Addresses) -> Text:
+    links = Text()
+    for name, url in (
+        ("status page", f"{addresses.daemon}/"),
+        ("report", f"{addresses.daemon}/api/v1/pilots/{addresses.pilot}/reports/latest?format=md"),
+        ("metrics", f"{addresses.daemon}/metrics"),
+        ("Prometheus", addresses.prometheus),
+        ("Alertmanager", addresses.alertmanager),
+        ("break it", f"curl -X POST '{addresses.service}/incident?kind=errors&seconds=120'"),
+    ):
+        links.append(f"{name:>12}  ", style="bold")
+        links.append(f"{url}\n")
+    return links
+
+
+def _live(story: Demo, daemon: Daemon, webhook: WebhookReceiver, screen: Console) -> None:
+    screen.print(Text("Live from here on; Ctrl-C ends everything.", style="dim"))
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
+        while not story.ending.wait(1.0):
+            live.update(_now(daemon.board.current, webhook.notifications), refresh=True)
+
+
+def _now(snapshot: Snapshot, notifications: Sequence[Notification]) -> RenderableType:
+    parts: list[RenderableType] = [slo_table(snapshot.slos.values()), slo_notes(snapshot.slos.values())]
+    verdicts = ", ".join(f"{name}: {a.verdict.value}" for name, a in snapshot.assessments.items())
+    parts += [Text(verdicts, style="bold"), snapshot_summary(snapshot)]
+    told = [_said(notification) for notification in notifications[-SHOWN_NOTIFICATIONS:]]
+    parts.append(Text("\n".join(["Alertmanager has notified:", *(told or ["  nothing yet"])])))
+    return Group(*parts)
+
+
+def _lines(story: Demo, daemon: Daemon, webhook: WebhookReceiver) -> None:
+    """One line for each change, for pipes and logs."""
+    levels: dict[str, int] = {}
+    verdict, told = "", 0
+    while not story.ending.wait(1.0):
+        snapshot = daemon.board.current
+        for key, view in snapshot.slos.items():
+            if levels.get(key, 0) != view.state.level:
+                complain(f"demo: {key} is at level {view.state.level.word}")
+            levels[key] = view.state.level
+        now = ", ".join(a.verdict.value for a in snapshot.assessments.values())
+        if now != verdict and verdict:
+            complain(f"demo: verdict {now}")
+        verdict = now
+        for notification in webhook.notifications[told:]:
+            complain(f"demo: Alertmanager notified{_said(notification)}")
+            told += 1
+        sys.stderr.flush()
+
+
+def _said(notification: Notification) -> str:
+    parts = [
+        f"{status} {', '.join(names)}"
+        for status in ("firing", "resolved")
+        if (names := notification.names(status))
+    ]
+    return f"  {'; '.join(parts)}"

@@ -1,0 +1,149 @@
+"""`evaluate`, `explain` and `report`: one look at Prometheus, no daemon needed."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from slo_daemon.commands.exit_codes import OF_VERDICT, Exit
+from slo_daemon.commands.options import (
+    AtOption,
+    ConfigOption,
+    Output,
+    OutputOption,
+    PrometheusOption,
+    SpecOption,
+    complain,
+    console,
+    moment,
+    settings_of,
+    told_problems,
+)
+from slo_daemon.console import findings_list, slo_notes, slo_table, snapshot_summary, verdict_banner
+from slo_daemon.core.explain import explain_json, explain_text
+from slo_daemon.core.pilot.verdict import Verdict
+from slo_daemon.core.shapes import assessment_json, evaluation_json
+from slo_daemon.core.snapshot import Snapshot
+from slo_daemon.once import Once, evaluate_once
+
+OnceOption = Annotated[
+    bool, typer.Option("--once", help="One look; the only way there is, so it may be left out.")
+]
+_WORST_FIRST = (Verdict.NOT_READY, Verdict.INCONCLUSIVE, Verdict.READY)
+
+
+def evaluate(
+    config: ConfigOption = None,
+    spec: SpecOption = None,
+    prometheus: PrometheusOption = None,
+    at: AtOption = None,
+    output: OutputOption = Output.TEXT,
+    once: OnceOption = True,  # noqa: ARG001 - accepted, as the contract writes it
+) -> None:
+    """Evaluate every SLO once. Exit code: 0 all met, 1 one is missed, 3 one cannot be told, 4 Prometheus is unreachable.
+
+    Example: slo-daemon evaluate --once --spec config/pilots --prometheus http://localhost:9090
+    """
+    found = _look(config, spec, prometheus, at)
+    snapshot = found.snapshot
+    if output is Output.JSON:
+        _print_json(evaluation_json(snapshot))
+    else:
+        screen = console()
+        screen.print(slo_table(snapshot.slos.values(), pilots=len(snapshot.specification.pilots) != 1))
+        screen.print(slo_notes(snapshot.slos.values()))
+        screen.print(snapshot_summary(snapshot))
+    met = [view.evaluation.met if view.evaluation else None for view in snapshot.slos.values()]
+    code = Exit.NOT_READY if False in met else Exit.INCONCLUSIVE if None in met or not met else Exit.OK
+    raise typer.Exit(_unless_down(snapshot, code))
+
+
+def explain(
+    slo: Annotated[
+        str, typer.Argument(help="Name or id of the SLO: availability, or my-pilot/availability.")
+    ],
+    config: ConfigOption = None,
+    spec: SpecOption = None,
+    prometheus: PrometheusOption = None,
+    at: AtOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show how one SLO comes to its value and level: queries, samples, arithmetic, reason.
+
+    Example: slo-daemon explain availability --spec config/pilots --prometheus http://localhost:9090
+    """
+    snapshot = _look(config, spec, prometheus, at).snapshot
+    views = [
+        view
+        for view in snapshot.slos.values()
+        if slo in (view.state.slo_id, view.instance.slo.id, view.instance.slo.name)
+    ]
+    if not views:
+        known = ", ".join(snapshot.slos) or "none"
+        complain(f"error: there is no SLO {slo!r}; known: {known}")
+        raise typer.Exit(Exit.USAGE)
+    if output is Output.JSON:
+        _print_json([explain_json(view) for view in views] if len(views) > 1 else explain_json(views[0]))
+    else:
+        print("\n\n".join(explain_text(view) for view in views))
+    raise typer.Exit(_unless_down(snapshot, Exit.OK))
+
+
+def report(
+    config: ConfigOption = None,
+    spec: SpecOption = None,
+    prometheus: PrometheusOption = None,
+    at: AtOption = None,
+    pilot: Annotated[str | None, typer.Option("--pilot", help="Only this pilot.")] = None,
+    form: Annotated[str, typer.Option("--output", help="text, markdown or json.")] = "text",
+    once: OnceOption = True,  # noqa: ARG001 - accepted, as the contract writes it
+) -> None:
+    """Judge the readiness of every pilot once. Exit code: 0 ready, 1 not ready, 3 inconclusive, 4 Prometheus unreachable.
+
+    One look knows no incidents and no feedback; the running daemon's reports do.
+
+    Example: slo-daemon report --once --spec config/pilots --prometheus http://localhost:9090 --output markdown
+    """
+    if form not in ("text", "markdown", "json"):
+        raise typer.BadParameter(f"{form!r} is not known; use text, markdown or json", param_hint="--output")
+    found = _look(config, spec, prometheus, at)
+    written = [w for w in found.reports if pilot in (None, w.report.pilot.name)]
+    if not written:
+        known = ", ".join(w.report.pilot.name for w in found.reports) or "none"
+        complain(
+            f"error: there is no pilot {pilot or 'at all (documents of kind Slos have no readiness)'}; known: {known}"
+        )
+        raise typer.Exit(Exit.USAGE)
+    assessments = [w.report.assessment for w in written]
+    if form == "json":
+        shapes = [assessment_json(assessment) for assessment in assessments]
+        _print_json(shapes[0] if len(shapes) == 1 else shapes)
+    elif form == "markdown":
+        print("\n".join(w.texts["md"] for w in written), end="")
+    else:
+        screen = console()
+        for w in written:
+            screen.print(verdict_banner(w.report.assessment, w.report.pilot.title))
+            screen.print(slo_table(w.report.views))
+            screen.print(findings_list(w.report.assessment))
+    worst = next(v for v in _WORST_FIRST if any(a.verdict is v for a in assessments))
+    raise typer.Exit(_unless_down(found.snapshot, OF_VERDICT[worst]))
+
+
+def _look(config: ConfigOption, spec: SpecOption, prometheus: PrometheusOption, at: AtOption) -> Once:
+    with told_problems():
+        found = evaluate_once(settings_of(config, spec, prometheus), moment(at))
+    for warning in found.warnings:
+        complain(warning)
+    source = found.snapshot.source
+    if source is not None and not source.up:
+        complain(f"error: Prometheus cannot be asked ({source.reason}): {source.detail}")
+    return found
+
+
+def _unless_down(snapshot: Snapshot, code: Exit) -> Exit:
+    return code if snapshot.source is not None and snapshot.source.up else Exit.UNREACHABLE
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, allow_nan=False))

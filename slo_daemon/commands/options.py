@@ -1,0 +1,98 @@
+"""Options that several commands share, and how they become settings."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from slo_daemon.commands.exit_codes import Exit
+from slo_daemon.settings import Settings, override, read_settings
+from slo_daemon.spec.problems import Problem, SpecError, render
+
+
+class Output(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="SLO_DAEMON_CONFIG", help="The daemon's settings (kind: Settings)."),
+]
+SpecOption = Annotated[
+    list[Path] | None, typer.Option("--spec", help="File or folder with pilots and SLOs; may be repeated.")
+]
+PrometheusOption = Annotated[str | None, typer.Option("--prometheus", help="URL of Prometheus.")]
+AtOption = Annotated[
+    str | None, typer.Option("--at", help="Evaluate as of this time (RFC 3339 or Unix seconds); else now.")
+]
+OutputOption = Annotated[Output, typer.Option("--output", help="For people, or for programs.")]
+
+
+def settings_of(config: Path | None, spec: list[Path] | None, prometheus: str | None) -> Settings:
+    """The settings file, if any, overridden by the environment and by options. Raises SpecError."""
+    options = override(specs=[str(path) for path in spec or ()], prometheus=prometheus)
+    loaded = read_settings(config, os.environ, options)
+    for warning in loaded.warnings:
+        complain(str(warning))
+    return loaded.settings
+
+
+def moment(text: str | None) -> float | None:
+    """RFC 3339 or Unix seconds as Unix seconds; None stays None. A wrong one ends the command."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise typer.BadParameter(
+            f"{text!r} is no time; write 2026-11-22T10:00:00Z or Unix seconds", param_hint="--at"
+        )
+    return at.timestamp()
+
+
+def console() -> Console:
+    """Standard output for people: colour only on a terminal, and never with NO_COLOR."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def complain(text: str) -> None:
+    """A message on standard error."""
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def told_problems() -> Iterator[None]:
+    """Problems of configuration end the command with exit code 2, each with its place and remedy."""
+    try:
+        yield
+    except SpecError as error:
+        complain(render(error.problems, _texts_of(error.problems), color=sys.stderr.isatty()))
+        raise typer.Exit(Exit.USAGE) from error
+    except ValueError as error:
+        complain(f"error: {error}")
+        raise typer.Exit(Exit.USAGE) from error
+
+
+def _texts_of(problems: Iterable[Problem]) -> list[tuple[str, str]]:
+    """The files that problems lie in, for showing the lines."""
+    texts = []
+    for name in sorted({problem.file for problem in problems if problem.line is not None}):
+        with suppress(OSError):
+            texts.append((name, Path(name).read_text(encoding="utf-8", errors="replace")))
+    return texts

@@ -1,0 +1,173 @@
+"""What a person sees in a terminal: verdict, SLOs, findings, level changes, as rich renderables.
+
+Every state has a symbol and a word, so nothing is lost without colour; rich leaves colour out when the output is no
+terminal. Text from elsewhere enters as `Text` without control characters: neither markup nor escape codes in it work.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from slo_daemon.core.pilot.pilot import Role
+from slo_daemon.core.pilot.verdict import NOT_JUDGED, Assessment, Effect, Finding, Verdict
+from slo_daemon.core.report import ADVICE_WORDS, EFFECT_SYMBOLS, LEVEL_WORDS, MET_SYMBOLS, VERDICT_WORDS
+from slo_daemon.core.slo.measurement import DataState, Measured
+from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.phrases import (
+    say_count,
+    say_evaluation,
+    say_measured,
+    say_minute,
+    say_name,
+    say_objective,
+    say_time,
+    visible,
+)
+from slo_daemon.core.slo.state import Transition
+from slo_daemon.core.snapshot import SloView, Snapshot
+
+WIDTH = 80  # columns that everything fits into
+GOOD, DOUBTFUL, BAD, QUIET = "green", "yellow", "bold red", "dim"
+VERDICT_STYLES = {Verdict.READY: GOOD, Verdict.NOT_READY: BAD, Verdict.INCONCLUSIVE: DOUBTFUL}
+EFFECT_STYLES = {Effect.PASS: GOOD, Effect.BLOCK: BAD, Effect.FIRE: BAD, Effect.OPEN: DOUBTFUL}
+LEVEL_STYLES = {Level.NONE: "", Level.WARNING: DOUBTFUL, Level.CRITICAL: BAD}
+MET_STYLES = {True: GOOD, False: BAD, None: DOUBTFUL}
+ROLE_HEADINGS = {
+    Role.DEFAULT: "Criteria that every pilot has",
+    Role.GO_LIVE: "Go-live criteria",
+    Role.SUCCESS: "Success metrics",
+    Role.ROLLBACK: "Rollback triggers",
+}
+
+
+def verdict_banner(assessment: Assessment, title: str) -> RenderableType:
+    """The verdict in a frame: the first thing to look at."""
+    verdict = Text(VERDICT_WORDS[assessment.verdict], style=VERDICT_STYLES[assessment.verdict])
+    verdict.append(f"   advice: {ADVICE_WORDS[assessment.advice]}", style="default not bold")
+    lines: list[Text] = [verdict]
+    if assessment.blockers:
+        lines += [Text(f"✗ {visible(text)}") for text in assessment.blockers]
+    else:
+        lines.append(Text(visible(assessment.advice_reason)))
+    lines += [Text(f"⚠ {visible(text)}") for text in assessment.warnings]
+    return Panel(
+        Group(*lines),
+        title=Text(visible(title), style="bold"),
+        title_align="left",
+        border_style=VERDICT_STYLES[assessment.verdict],
+    )
+
+
+def slo_table(views: Iterable[SloView], *, pilots: bool = False) -> RenderableType:
+    """The SLOs with value, objective, level and data state. `pilots`: name each SLO with its pilot."""
+    table = _table()
+    table.add_column("SLO", overflow="fold")
+    table.add_column("Value", justify="right", no_wrap=True)
+    table.add_column("Objective", no_wrap=True)
+    table.add_column("Met", no_wrap=True)
+    table.add_column("Level", no_wrap=True)
+    table.add_column("Data", no_wrap=True)
+    for view in views:
+        evaluation, objective = view.evaluation, view.instance.slo.objective
+        met = evaluation.met if evaluation else None
+        measurement = evaluation.measurement if evaluation else None
+        value = say_measured(measurement, objective) if isinstance(measurement, Measured) else "–"
+        table.add_row(
+            Text(visible(view.instance.id if pilots else say_name(view.instance))),
+            Text(value),
+            Text(say_objective(objective)),
+            Text(MET_SYMBOLS[met], style=MET_STYLES[met]),
+            Text(LEVEL_WORDS[view.state.level], style=LEVEL_STYLES[view.state.level]),
+            Text(
+                view.data_state.value.replace("_", " "),
+                style="" if view.data_state is DataState.OK else DOUBTFUL,
+            ),
+        )
+    return table
+
+
+def slo_notes(views: Iterable[SloView]) -> RenderableType:
+    """One sentence for each SLO that is not simply met."""
+    lines = []
+    for view in views:
+        evaluation = view.evaluation
+        if evaluation is not None and evaluation.met and not view.state.level:
+            continue
+        note = say_evaluation(evaluation)
+        if view.state.level:
+            note += f"; level {view.state.level.word} since {say_time(view.state.since)}"
+        met = evaluation.met if evaluation else None
+        lines.append((MET_SYMBOLS[met][0], MET_STYLES[met], say_name(view.instance), note))
+    return _list(lines)
+
+
+def findings_list(assessment: Assessment) -> RenderableType:
+    """All findings by role. Those that this version does not judge are only counted and named."""
+    parts: list[RenderableType] = []
+    for role, heading in ROLE_HEADINGS.items():
+        own = [finding for finding in assessment.findings if finding.role is role]
+        if own:
+            parts += [Text(heading, style="bold"), _findings(own), Text()]
+    return Group(*parts[:-1])
+
+
+def _findings(findings: Sequence[Finding]) -> RenderableType:
+    judged = [f for f in findings if f.reason != NOT_JUDGED]
+    later = [f.text for f in findings if f.reason == NOT_JUDGED]
+    lines = [
+        (EFFECT_SYMBOLS[f.effect], EFFECT_STYLES[f.effect], f"{f.text}: {f.state.value}", f.detail)
+        for f in judged
+    ]
+    if later:
+        lines.append(("?", DOUBTFUL, f"{len(later)} not judged yet by this version", "; ".join(later)))
+    return _list(lines)
+
+
+def transitions_table(transitions: Sequence[Transition], *, pilots: bool = False) -> RenderableType:
+    """Level changes, as they come. `pilots`: name each SLO with its pilot."""
+    if not transitions:
+        return Text("No level has changed.", style=QUIET)
+    table = _table()
+    table.add_column("Time (UTC)", no_wrap=True)
+    table.add_column("SLO", overflow="fold")
+    table.add_column("Level", no_wrap=True)
+    table.add_column("Why")
+    for transition in transitions:
+        name = transition.slo_id if pilots else transition.slo_id.partition("/")[2]
+        level = Text(f"{transition.before.word} -> ")
+        level.append(LEVEL_WORDS[transition.after], style=LEVEL_STYLES[transition.after])
+        why = f"{transition.reason.value.replace('_', ' ')}: {visible(transition.detail)}"
+        table.add_row(say_minute(transition.slot), Text(visible(name)), level, Text(why))
+    return table
+
+
+def snapshot_summary(snapshot: Snapshot) -> RenderableType:
+    """When was looked, at what cost, and whether the source answered."""
+    slot = f"evaluated at {say_time(snapshot.slot.time)}" if snapshot.slot else "not evaluated yet"
+    samples = f", {snapshot.samples:,} samples" if snapshot.samples is not None else ""
+    cost = f"{say_count(len(snapshot.slos), 'SLO')} {slot}, {say_count(snapshot.queries, 'query', 'queries')}{samples}"
+    lines = [Text(cost, style=QUIET)]
+    if snapshot.source is not None and not snapshot.source.up:
+        problem = visible(f"{snapshot.source.reason}: {snapshot.source.detail}")
+        lines.append(Text(f"✗ Prometheus did not answer. {problem}", style=BAD))
+    return Group(*lines)
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+
+
+def _list(lines: Iterable[tuple[str, str, str, str]]) -> RenderableType:
+    """Lines of (symbol, its style, heading, text), wrapped under their heading."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    for symbol, style, heading, text in lines:
+        body = Text(visible(heading), style="bold")
+        body.append(f"  {visible(text)}", style="default not bold")
+        grid.add_row(Text(symbol, style=style), body)
+    return grid

@@ -1,0 +1,138 @@
+"""Findings, each with its evidence, and the verdict and the advice that they come to.
+
+Three-valued: a finding is true, false or unknown, with a named reason. Unknown never counts as pass: with nothing
+against going on and something unknown, the verdict is INCONCLUSIVE, not READY.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from slo_daemon.core.pilot.pilot import Role
+from slo_daemon.core.pilot.records import Records, RecordsUnavailable
+from slo_daemon.core.pilot.satisfaction import Satisfaction
+from slo_daemon.core.slo.phrases import say_count
+from slo_daemon.core.slo.window import Slot
+
+NOT_JUDGED = "not_judged_yet"  # the reason of what a later version will judge
+
+
+class Truth(StrEnum):
+    """Kleene's three values."""
+
+    TRUE = "true"
+    FALSE = "false"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """What the findings come to."""
+
+    READY = "READY"
+    NOT_READY = "NOT_READY"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class Advice(StrEnum):
+    """What the daemon proposes for the ramp; it never changes production."""
+
+    ADVANCE = "advance"
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+
+
+class Effect(StrEnum):
+    """What one finding does to the verdict."""
+
+    PASS = "pass"  # noqa: S105
+    BLOCK = "block"
+    FIRE = "fire"
+    OPEN = "open"
+
+
+EFFECTS: dict[tuple[Role, Truth], Effect] = {
+    (Role.DEFAULT, Truth.TRUE): Effect.PASS,
+    (Role.DEFAULT, Truth.FALSE): Effect.BLOCK,
+    (Role.DEFAULT, Truth.UNKNOWN): Effect.OPEN,
+    (Role.GO_LIVE, Truth.TRUE): Effect.PASS,
+    (Role.GO_LIVE, Truth.FALSE): Effect.BLOCK,
+    (Role.GO_LIVE, Truth.UNKNOWN): Effect.OPEN,
+    (Role.SUCCESS, Truth.TRUE): Effect.PASS,
+    (Role.SUCCESS, Truth.FALSE): Effect.BLOCK,
+    (Role.SUCCESS, Truth.UNKNOWN): Effect.OPEN,
+    (Role.ROLLBACK, Truth.TRUE): Effect.FIRE,
+    (Role.ROLLBACK, Truth.FALSE): Effect.PASS,
+    (Role.ROLLBACK, Truth.UNKNOWN): Effect.OPEN,  # nobody should widen a rollout that could not be stopped
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One criterion, judged, with its evidence.
+
+    `reason` is a name for machines, `detail` a sentence for people. `value`, `interval` and `n` as far as the
+    criterion has them. `earliest`: the first date on which an unmet criterion could pass, when that can be told.
+    """
+
+    text: str
+    role: Role
+    state: Truth
+    reason: str
+    detail: str
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    n: float | None = None
+    earliest: str | None = None
+
+    @property
+    def effect(self) -> Effect:
+        """What it does to the verdict."""
+        return EFFECTS[self.role, self.state]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The readiness of one pilot at time `at` (Unix seconds). `slot`: of the evaluation it stands on, None before any."""
+
+    pilot: str
+    at: float
+    slot: Slot | None
+    verdict: Verdict
+    advice: Advice
+    advice_reason: str
+    findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+    records: Records | RecordsUnavailable
+    satisfaction: Satisfaction | None
+
+    @property
+    def blockers(self) -> tuple[str, ...]:
+        """What stands against going on, in sentences."""
+        return tuple(_against(f) for f in self.findings if f.effect in (Effect.BLOCK, Effect.FIRE))
+
+
+def conclude(findings: Sequence[Finding]) -> tuple[Verdict, Advice, str]:
+    """The verdict, the advice, and why. What is against counts first, then what is unknown; nothing judged is unknown."""
+    by_effect = {effect: [f for f in findings if f.effect is effect] for effect in Effect}
+    if by_effect[Effect.FIRE]:
+        return Verdict.NOT_READY, Advice.ROLLBACK, _against(by_effect[Effect.FIRE][0])
+    if by_effect[Effect.BLOCK]:
+        return Verdict.NOT_READY, Advice.HOLD, _against(by_effect[Effect.BLOCK][0])
+    if by_effect[Effect.OPEN] or not findings:
+        return Verdict.INCONCLUSIVE, Advice.HOLD, _what_is_open(by_effect[Effect.OPEN])
+    return Verdict.READY, Advice.ADVANCE, "every criterion is met"
+
+
+def _against(finding: Finding) -> str:
+    if finding.effect is Effect.FIRE:
+        return f"rollback trigger fired: {finding.text} ({finding.detail})"
+    return finding.detail
+
+
+def _what_is_open(findings: Sequence[Finding]) -> str:
+    """First what somebody can do something about, then what this version cannot judge."""
+    unknown = [f"{f.text} ({f.detail})" for f in findings if f.reason != NOT_JUDGED]
+    later = sum(f.reason == NOT_JUDGED for f in findings)
+    if later:
+        unknown.append(f"{say_count(later, 'criterion', 'criteria')} that this version does not judge yet")
+    return f"not known: {'; '.join(unknown)}" if unknown else "nothing was judged"

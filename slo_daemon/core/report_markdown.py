@@ -1,0 +1,299 @@
+"""A report as Markdown that is pleasant both on a page and in a terminal. A pure rendering: same report, same bytes."""
+
+from collections.abc import Iterable, Mapping
+
+from slo_daemon.core.markdown import bold, bullets, escape, quoted, table
+from slo_daemon.core.pilot.pilot import ExperimentMetric, Ramp, Role
+from slo_daemon.core.pilot.records import Incident, IncidentSummary, Records, RecordsUnavailable, Severity
+from slo_daemon.core.pilot.verdict import Finding
+from slo_daemon.core.quantity import UNITS, show_duration
+from slo_daemon.core.report import (
+    ADVICE_WORDS,
+    EFFECT_SYMBOLS,
+    LEVEL_WORDS,
+    MET_SYMBOLS,
+    VERDICT_WORDS,
+    PreviousReport,
+    Report,
+    Unreadable,
+    changes,
+)
+from slo_daemon.core.slo.measurement import DataState, Measured, NoTraffic
+from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.phrases import (
+    say_count,
+    say_evaluation,
+    say_measured,
+    say_minute,
+    say_name,
+    say_objective,
+    say_time,
+    say_value,
+)
+from slo_daemon.core.snapshot import SloView
+
+NOTHING = "–"  # in a table cell
+
+
+def report_markdown(report: Report) -> str:
+    """The whole report. Text from the configuration is escaped; what people and other systems wrote is shown as code."""
+    sections = {
+        "Verdict": _verdict(report),
+        "Overview": _overview(report),
+        "SLO compliance": _slos(report),
+        "Go-live criteria": _findings(report.findings(Role.DEFAULT, Role.GO_LIVE)),
+        "Rollback triggers": _findings(report.findings(Role.ROLLBACK), "There are no rollback triggers."),
+        "Success metrics": _findings(report.findings(Role.SUCCESS), "There are no success metrics."),
+        "Experiment": _experiment(report),
+        "Incidents": _incidents(report.assessment.records),
+        "User feedback": _feedback(report),
+        "What changed": _changes(report),
+        "Contacts": _contacts(report),
+        "Data coverage": _coverage(report),
+    }
+    parts = [f"# Pilot report: {escape(report.pilot.title)}"]
+    parts += [f"## {heading}\n\n{body}" for heading, body in sections.items()]
+    parts.append(f"---\n\nReport `{report.id}` of configuration {quoted(report.configuration)}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _verdict(report: Report) -> str:
+    assessment = report.assessment
+    slot = f"of {say_time(assessment.slot.time)}" if assessment.slot else "that has not taken place yet"
+    lines = [
+        f"**{VERDICT_WORDS[assessment.verdict]}**, advice: {ADVICE_WORDS[assessment.advice]}.",
+        *([] if assessment.blockers else [f"Why: {escape(assessment.advice_reason)}."]),
+        f"Written {say_time(report.at)}, from the evaluation {slot}.",
+    ]
+    blockers = [f"✗ {escape(text)}" for text in assessment.blockers]
+    warnings = [f"⚠ {escape(text)}" for text in assessment.warnings]
+    return "\n\n".join(
+        [*lines, "### Blockers", bullets(blockers or ["none"]), "### Warnings", bullets(warnings or ["none"])]
+    )
+
+
+def _overview(report: Report) -> str:
+    pilot = report.pilot
+    features = [f"{name} {'on' if on else 'off'}" for name, on in (pilot.features or {}).items()]
+    cohorts = [f"{cohort.name} ({cohort.criteria})" for cohort in pilot.cohorts]
+    items = [
+        f"Pilot: {escape(pilot.name)}",
+        f"Stage: {pilot.stage.value}",
+        f"Dates: {pilot.start} to {pilot.last_day} ({report.progress})",
+        f"Cohorts: {_listed(cohorts)}",
+        f"Features: {_listed(features)}",
+        f"Variants: {_listed(pilot.variants)}",
+    ]
+    if pilot.labels:
+        items.append(f"Labels: {_listed(f'{name}={value}' for name, value in pilot.labels)}")
+    if pilot.ramp is None:
+        return bullets([*items, "Ramp: none planned"])
+    return f"{bullets([*items, _ramp_now(report, pilot.ramp)])}\n\n{_ramp_steps(report, pilot.ramp)}".rstrip()
+
+
+def _ramp_now(report: Report, ramp: Ramp) -> str:
+    now = _percent(ramp.scheduled(report.pilot.start, report.today))
+    span = f"{_percent(ramp.initial)} at first, {_percent(ramp.maximum)} at most"
+    return (
+        f"Ramp: {now} of the users planned today ({span}); the share that is really served is not judged yet"
+    )
+
+
+def _ramp_steps(report: Report, ramp: Ramp) -> str:
+    if not ramp.steps:
+        return ""
+    start = report.pilot.start
+    rows = [
+        (
+            str(step.week),
+            str(step.first_day(start)),
+            _percent(step.percentage),
+            "reached" if step.first_day(start) <= report.today else "planned",
+        )
+        for step in sorted(ramp.steps, key=lambda step: step.week)
+    ]
+    return table(("Week", "From", "Users", "State"), rows, right=(0, 2))
+
+
+def _slos(report: Report) -> str:
+    if not report.views:
+        return "The pilot has no SLO."
+    rows = [_slo_row(view) for view in report.views]
+    headings = ("SLO", "Value", "Objective", "Met", "Level", "Data", "Window", "Events")
+    notes = [f"{bold(say_name(view.instance))}: {_note(view)}" for view in report.views if _needs_note(view)]
+    compliance = table(headings, rows, right=(1, 7))
+    return f"{compliance}\n\n{bullets(notes)}" if notes else compliance
+
+
+def _slo_row(view: SloView) -> tuple[str, ...]:
+    evaluation, slo = view.evaluation, view.instance.slo
+    measurement = evaluation.measurement if evaluation else None
+    value = say_measured(measurement, slo.objective) if isinstance(measurement, Measured) else NOTHING
+    events = NOTHING
+    if isinstance(measurement, NoTraffic):
+        events = "0"
+    elif isinstance(measurement, Measured) and measurement.total is not None:
+        events = f"{measurement.total:,.0f}"
+    return (
+        say_name(view.instance),
+        value,
+        say_objective(slo.objective),
+        MET_SYMBOLS[evaluation.met if evaluation else None],
+        LEVEL_WORDS[view.state.level],
+        view.data_state.value.replace("_", " "),
+        str(slo.window),
+        events,
+    )
+
+
+def _needs_note(view: SloView) -> bool:
+    return bool(view.state.level) or view.evaluation is None or view.evaluation.met is not True
+
+
+def _note(view: SloView) -> str:
+    evaluation = view.evaluation
+    note = escape(say_evaluation(evaluation))
+    if evaluation is not None and evaluation.met is None:
+        note = f"{evaluation.reason.value.replace('_', ' ')}: {note}"
+    if view.state.level is Level.NONE:
+        return note
+    reason = f" ({view.state.reason.value.replace('_', ' ')})" if view.state.reason else ""
+    return f"{note}; level {view.state.level.word} since {say_time(view.state.since)}{reason}"
+
+
+def _findings(findings: Iterable[Finding], none: str = "") -> str:
+    lines = [
+        f"{EFFECT_SYMBOLS[f.effect]} {f.state.value}: {bold(f.text)}: {escape(f.detail)}" for f in findings
+    ]
+    return bullets(lines) if lines else none
+
+
+def _experiment(report: Report) -> str:
+    lines = [
+        f"? {bold(metric.name)}: {escape(metric.source.treatment)} against {escape(metric.source.control)}, "
+        "not judged yet by this version"
+        for metric in report.pilot.success_metrics
+        if isinstance(metric.source, ExperimentMetric)
+    ]
+    return bullets(lines) if lines else "There is no experiment."
+
+
+def _incidents(records: Records | RecordsUnavailable) -> str:
+    if isinstance(records, RecordsUnavailable):
+        return _unavailable(records)
+    if not records.incidents.total:
+        return "No incidents were recorded."
+    summary = records.incidents
+    totals = (
+        f"{say_count(summary.total, 'incident')} in total: {_severities(summary.open_by_severity)} open, "
+        f"{_severities(summary.resolved_by_severity)} resolved. {summary.started_since:,} started in the last 7 days."
+    )
+    return f"{totals}{_how_many(summary)}\n\n{bullets([_incident(incident) for incident in summary.recent])}"
+
+
+def _severities(counts: Mapping[Severity, int]) -> str:
+    total = sum(counts.values())
+    parts = [f"{counts[s]:,} {s.value}" for s in reversed(Severity) if counts.get(s)]
+    return f"{total:,} ({', '.join(parts)})" if parts else f"{total:,}"
+
+
+def _how_many(summary: IncidentSummary) -> str:
+    shown = len(summary.recent)
+    return f" The latest {shown}:" if shown < summary.total else ""
+
+
+def _incident(incident: Incident) -> str:
+    if incident.resolved_at is not None:
+        symbol, state = "✓", f"resolved after {show_duration(incident.resolved_at - incident.started_at)}"
+    else:
+        symbol, state = "✗" if incident.severity is Severity.CRITICAL else "⚠", "open"
+    began = say_time(incident.started_at)
+    lines = [f"{symbol} {incident.severity.value}, {state}, began {began}: {quoted(incident.title)}"]
+    if incident.description:
+        lines.append(f"  - {quoted(incident.description)}")
+    if incident.resolution:
+        lines.append(f"  - resolution: {quoted(incident.resolution)}")
+    return "\n".join(lines)
+
+
+def _feedback(report: Report) -> str:
+    records, opinion = report.assessment.records, report.assessment.satisfaction
+    if isinstance(records, RecordsUnavailable):
+        return _unavailable(records)
+    summary = f"Satisfaction: {opinion}." if opinion else "Nobody has rated yet."
+    if not records.ratings.recent:
+        return summary
+    given = [f"{f.rating}/5, {say_time(f.given_at)}: {quoted(f.text)}" for f in records.ratings.recent]
+    return f"{summary}\n\n### Recent feedback\n\n{bullets(given)}"
+
+
+def _changes(report: Report) -> str:
+    parts = []
+    match report.previous:
+        case PreviousReport(id=previous):
+            parts.append(f"Since report `{previous}`:")
+            parts.append(bullets([escape(text) for text in changes(report)] or ["nothing but time"]))
+        case Unreadable(detail=detail):
+            parts.append(f"The previous report cannot be read: {escape(detail)}")
+        case None:
+            parts.append("This is the first report.")
+    return "\n\n".join([*parts, "### Level changes", _transitions(report)])
+
+
+def _transitions(report: Report) -> str:
+    if isinstance(report.transitions, Unreadable):
+        return f"Not known: {escape(report.transitions.detail)}"
+    names = {view.instance.id: say_name(view.instance) for view in report.views}
+    rows = [
+        (
+            say_minute(t.slot),
+            names.get(t.slo_id, t.slo_id.partition("/")[2]),
+            f"{t.before.word} -> {t.after.word}",
+            t.reason.value.replace("_", " "),
+        )
+        for t in report.transitions.latest
+    ]
+    if not rows:
+        return "None."
+    more = "" if report.transitions.complete else "\n\nThere were more; these are the latest."
+    return table(("Time (UTC)", "SLO", "Level", "Reason"), rows) + more
+
+
+def _contacts(report: Report) -> str:
+    contacts = [f"{escape(c.role)}: {escape(c.name)}, {escape(c.contact)}" for c in report.pilot.contacts]
+    return bullets(contacts) if contacts else "No contacts are configured."
+
+
+def _coverage(report: Report) -> str:
+    states = report.data_states
+    counts = [f"{states[state]} {state.value.replace('_', ' ')}" for state in DataState if states.get(state)]
+    source = report.source
+    if source is None:
+        said = "not asked yet"
+    else:
+        said = "answered" if source.up else f"did not answer: {escape(f'{source.reason}, {source.detail}')}"
+    tally = report.tally
+    slots = (
+        f"{tally.evaluated:,} evaluated, {tally.missed:,} missed since {say_time(tally.since)}"
+        if tally
+        else "not counted"
+    )
+    return bullets(
+        [
+            f"Data of the SLOs: {', '.join(counts) or 'there are none'}",
+            f"Prometheus: {said}",
+            f"Slots: {slots}",
+        ]
+    )
+
+
+def _unavailable(records: RecordsUnavailable) -> str:
+    return f"Not known: {escape(records.detail)}"
+
+
+def _listed(items: Iterable[str]) -> str:
+    return escape(", ".join(items)) or "none"
+
+
+def _percent(ratio: float) -> str:
+    return say_value(ratio, UNITS["%"])

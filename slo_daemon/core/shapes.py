@@ -1,0 +1,178 @@
+"""What other programs read: evaluations, assessments and reports as plain dicts, ready for any JSON encoder.
+
+Numbers are in base units. There is never a NaN or an infinity: where there is no finite number, there is null, and
+the reason says why.
+"""
+
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from slo_daemon.core.pilot.records import Records, Severity
+from slo_daemon.core.pilot.verdict import Assessment, Finding
+from slo_daemon.core.quantity import Quantity
+from slo_daemon.core.slo.evaluation import Evaluation
+from slo_daemon.core.slo.measurement import Measured, NoTraffic
+from slo_daemon.core.slo.objective import Objective
+from slo_daemon.core.slo.phrases import rfc3339, say_evaluation
+from slo_daemon.core.slo.state import Transition
+from slo_daemon.core.snapshot import SloView, Snapshot, SourceView
+
+Json = dict[str, Any]
+NOT_EVALUATED = "not_evaluated"
+
+
+def evaluation_json(snapshot: Snapshot) -> Json:
+    """Every SLO at the snapshot's slot: what `evaluate --once` prints."""
+    return {
+        "slot": number(snapshot.slot.time) if snapshot.slot else None,
+        "slos": [slo_json(view) for view in snapshot.slos.values()],
+        "queries": snapshot.queries,
+        "samples": snapshot.samples,
+        "source": source_json(snapshot.source),
+    }
+
+
+def slo_json(view: SloView) -> Json:
+    """One SLO. `value` is null when there is none, or none that is finite (reason `beyond_last_bucket`)."""
+    evaluation, slo = view.evaluation, view.instance.slo
+    return {
+        "id": view.instance.id,
+        "pilot": slo.pilot,
+        "slo": slo.name,
+        "labels": dict(view.instance.labels),
+        "kind": slo.indicator.kind,
+        "value": number(evaluation.value) if evaluation else None,
+        "unit": slo.objective.dimension.value,
+        "met": evaluation.met if evaluation else None,
+        "level": int(view.state.level),
+        "data_state": view.state.data_state.value,
+        "reason": evaluation.reason.value if evaluation else NOT_EVALUATED,
+        "detail": say_evaluation(evaluation),
+        "objective": _objective_json(slo.objective),
+        "since": number(view.state.since),
+        "windows": [_window_json(str(slo.window), evaluation)],
+        "budget": None,
+        "burn_rates": [],
+    }
+
+
+def _window_json(window: str, evaluation: Evaluation | None) -> Json:
+    """Counts are null for kinds that count no events; coverage is null until it is measured."""
+    good = total = None
+    match evaluation.measurement if evaluation else None:
+        case Measured(good=counted, total=seen):
+            good, total = counted, seen
+        case NoTraffic():
+            total = 0.0
+    return {
+        "window": window,
+        "good": number(good),
+        "total": number(total),
+        "ratio": number(good / total) if good is not None and total else None,
+        "coverage": None,
+    }
+
+
+def _objective_json(objective: Objective) -> Json:
+    return {
+        "direction": objective.direction.value,
+        "target": _quantity(objective.target),
+        "warning": _quantity(objective.warning),
+        "critical": _quantity(objective.critical),
+    }
+
+
+def assessment_json(assessment: Assessment) -> Json:
+    """The readiness of one pilot: what `report --once` and the readiness API say."""
+    opinion = assessment.satisfaction
+    return {
+        "pilot": assessment.pilot,
+        "verdict": assessment.verdict.value,
+        "advice": assessment.advice.value,
+        "advice_reason": assessment.advice_reason,
+        "assessed_at": rfc3339(assessment.at),
+        "slot": number(assessment.slot.time) if assessment.slot else None,
+        "criteria": [_finding_json(finding) for finding in assessment.findings],
+        "blockers": list(assessment.blockers),
+        "warnings": list(assessment.warnings),
+        "satisfaction": {
+            "votes": opinion.votes,
+            "mean": number(opinion.mean),
+            "interval": _interval(opinion.interval),
+            "enough": opinion.enough,
+        }
+        if opinion
+        else None,
+        "incidents": _incident_counts(assessment),
+    }
+
+
+def _finding_json(finding: Finding) -> Json:
+    return {
+        "text": finding.text,
+        "role": finding.role.value,
+        "state": finding.state.value,
+        "reason": finding.reason,
+        "detail": finding.detail,
+        "value": number(finding.value),
+        "interval": _interval(finding.interval),
+        "n": number(finding.n),
+        "earliest": finding.earliest,
+    }
+
+
+def _incident_counts(assessment: Assessment) -> Json | None:
+    if not isinstance(assessment.records, Records):
+        return None
+    summary = assessment.records.incidents
+    return {
+        "total": summary.total,
+        "started_7d": summary.started_since,
+        "open": {s.value: summary.open_by_severity.get(s, 0) for s in Severity},
+        "resolved": {s.value: summary.resolved_by_severity.get(s, 0) for s in Severity},
+    }
+
+
+def transitions_json(transitions: Iterable[Transition]) -> list[Json]:
+    """Changes of level, in the order given."""
+    return [
+        {
+            "slo": t.slo_id,
+            "sequence": t.sequence,
+            "slot": number(t.slot),
+            "at": rfc3339(t.slot),
+            "before": int(t.before),
+            "after": int(t.after),
+            "reason": t.reason.value,
+            "detail": t.detail,
+            "value": number(t.value),
+        }
+        for t in transitions
+    ]
+
+
+def source_json(source: SourceView | None) -> Json | None:
+    if source is None:
+        return None
+    return {
+        "up": source.up,
+        "reason": source.reason,
+        "detail": source.detail,
+        "clock_skew": number(source.skew),
+    }
+
+
+def _quantity(quantity: Quantity | None) -> float | int | None:
+    return number(quantity.base) if quantity else None
+
+
+def _interval(interval: tuple[float, float] | None) -> list[float | int | None] | None:
+    return [number(end) for end in interval] if interval else None
+
+
+def number(value: float | None) -> float | int | None:
+    """A finite number, whole ones without a fraction; else null."""
+    if value is None or not isfinite(value):
+        return None
+    return int(value) if value == int(value) and abs(value) < 2**53 else value

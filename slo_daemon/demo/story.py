@@ -1,0 +1,208 @@
+"""The demo: everything real and small on this machine, from 30 days of history to a verdict, until Ctrl-C.
+
+A simulated search service, a Prometheus that scrapes it and evaluates the shipped rules, an Alertmanager that notifies a
+webhook, and the daemon on the example pilot. All of it lives in one temporary folder and ends with this process.
+"""
+
+import os
+import re
+import secrets
+import signal
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+
+import yaml
+
+from slo_daemon.adapters import logs
+from slo_daemon.adapters.daemon_api import DaemonApi
+from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_text
+from slo_daemon.app import Daemon
+from slo_daemon.core.alert import Links
+from slo_daemon.core.pilot.verdict import Assessment
+from slo_daemon.core.snapshot import Snapshot
+from slo_daemon.demo.history import Progress, generate_history
+from slo_daemon.demo.servers import AlertmanagerServer, PrometheusServer, free_port
+from slo_daemon.demo.service import SearchService
+from slo_daemon.demo.traffic import Traffic
+from slo_daemon.demo.voices import INCIDENTS, ratings
+from slo_daemon.demo.webhook import WebhookReceiver
+from slo_daemon.settings import read_settings
+
+DAY = 86_400.0
+INTERVAL = 5  # seconds between scrapes and between slots
+PILOT = "ecommerce-semantic-search"
+_START = re.compile(r"^(\s*start:\s*)\d{4}-\d{2}-\d{2}", re.MULTILINE)
+_ALERTMANAGER = """
+route: {{receiver: demo, group_by: [alertname, pilot, slo], group_wait: 1s, group_interval: 5s, repeat_interval: 4h}}
+inhibit_rules:
+  - {{source_matchers: [severity="critical"], target_matchers: [severity="warning"], equal: [pilot, slo]}}
+  - {{source_matchers: [alertname="SLOBackendDown"], target_matchers: [alertname=~"SLOWarning|SLOCritical|SLODataMissing"]}}
+receivers:
+  - {{name: demo, webhook_configs: [{{url: "{webhook}", send_resolved: true}}]}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where to look at the demo."""
+
+    daemon: str
+    prometheus: str
+    alertmanager: str
+    service: str
+    pilot: str
+
+
+class Demo:
+    """Starts everything, runs the daemon in the calling (main) thread, and ends everything with it.
+
+    `progress`: told of each step of the preparation. `now`: Unix seconds. `days`: of history.
+    """
+
+    def __init__(
+        self, progress: Progress, now: Callable[[], float], *, days: float = 30.0, seed: int = 7
+    ) -> None:
+        self._progress = progress
+        self._now = now
+        self._days = days
+        self._seed = seed
+        self._ending = Event()
+        self._told = Event()
+
+    def run(self, watch: Callable[["Demo", Daemon, WebhookReceiver, Addresses], None]) -> None:
+        """`watch` runs in its own thread once the daemon serves; it looks at the board until `ending` is set."""
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slo-daemon-demo-")))
+            webhook = stack.enter_context(WebhookReceiver())
+            logs.configure("json", "info", stack.enter_context((folder / "slo-daemon.log").open("w")))
+            stack.callback(logs.silence)
+            daemon, addresses = self._build(stack, folder, webhook)
+            watcher = Thread(target=self._watch, args=(watch, daemon, webhook, addresses), name="demo-watch", daemon=True)
+            watcher.start()
+            try:
+                daemon.run()
+            finally:
+                self._ending.set()
+                watcher.join(10.0)
+
+    @property
+    def ending(self) -> Event:
+        """Set when the daemon has stopped."""
+        return self._ending
+
+    def end(self) -> None:
+        """Stop the daemon, and so the demo, as Ctrl-C does."""
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def first_verdict(self, daemon: Daemon, deadline: float) -> tuple[Snapshot, Assessment] | None:
+        """The board once every SLO was evaluated and people's records are in; None when the demo ends before."""
+        for _ in range(int(deadline * 10)):
+            snapshot = daemon.board.current
+            assessment = snapshot.assessments.get(PILOT)
+            if snapshot.slot is not None and assessment is not None and self._told.is_set():
+                return snapshot, assessment
+            if self._ending.wait(0.1):
+                return None
+        return None
+
+    def _build(self, stack: ExitStack, folder: Path, webhook: WebhookReceiver) -> tuple[Daemon, Addresses]:
+        traffic = Traffic(self._seed, pilot_start=self._now() - 30 * DAY)
+        service = SearchService(self._now, traffic)
+        stack.callback(service.stop)
+        self._progress(0.0, "starting Alertmanager")
+        alertmanager = AlertmanagerServer(folder / "alertmanager", _ALERTMANAGER.format(webhook=webhook.url))
+        stack.enter_context(alertmanager)
+        port = free_port()
+        address = f"127.0.0.1:{port}"
+        rules = folder / "slo-daemon.rules.yaml"
+        rules.write_text(rule_text(RuleOptions(interval=INTERVAL, links=Links(daemon=f"http://{address}"))))
+        prometheus = PrometheusServer(
+            folder / "prometheus",
+            targets={"search": service.address, "slo-daemon": address},
+            scrape_interval=INTERVAL,
+            evaluation_interval=INTERVAL,
+            rule_files=[rules],
+            alertmanagers=[alertmanager.address],
+            flags=["--rules.alert.resend-delay=5s"],
+        )
+        history = generate_history(
+            prometheus.data_folder,
+            traffic=traffic,
+            now=self._now(),
+            labels={"job": "search", "instance": service.address},
+            days=self._days,
+            fine_interval=INTERVAL,
+            progress=self._progress,
+        )
+        service.continue_from(history.totals, history.end)
+        service.start()
+        self._progress(0.97, "starting Prometheus")
+        stack.enter_context(prometheus)
+        self._progress(1.0, "starting slo-daemon")
+        daemon = self._daemon(folder, prometheus.url, address)
+        return daemon, Addresses(daemon.url, prometheus.url, alertmanager.url, service.url, PILOT)
+
+    def _daemon(self, folder: Path, prometheus: str, address: str) -> Daemon:
+        pilot = folder / "pilot.yaml"
+        start = datetime.fromtimestamp(self._now() - 30 * DAY, UTC).date()
+        pilot.write_text(_START.sub(rf"\g<1>{start}", example_pilot().read_text(), count=1))
+        self._token = secrets.token_urlsafe(24)
+        token = folder / "token"
+        token.write_text(self._token)
+        document = {
+            "apiVersion": "slo-daemon/v1",
+            "kind": "Settings",
+            "specs": [str(pilot)],
+            "prometheus": {"url": prometheus, "scrape_interval": f"{INTERVAL}s", "timeout": "2s"},
+            "evaluation": {"interval": f"{INTERVAL}s"},
+            "store": {"url": f"sqlite:///{folder / 'state.db'}"},
+            "web": {
+                "listen": address,
+                "external_url": f"http://{address}",
+                "tokens": {"admin": {"file": str(token)}},
+            },
+            "reports": {"folder": str(folder / "reports"), "every": "1m"},
+        }
+        settings = folder / "settings.yaml"
+        settings.write_text(yaml.safe_dump(document))
+        return Daemon(read_settings(settings, {}).settings)
+
+    def _watch(
+        self,
+        watch: Callable[["Demo", Daemon, WebhookReceiver, Addresses], None],
+        daemon: Daemon,
+        webhook: WebhookReceiver,
+        addresses: Addresses,
+    ) -> None:
+        try:
+            self._tell_records(addresses)
+            watch(self, daemon, webhook, addresses)
+        finally:
+            if not self._ending.is_set():
+                self.end()
+
+    def _tell_records(self, addresses: Addresses) -> None:
+        """What people of the pilot would have told, by the daemon's own API."""
+        api = DaemonApi(addresses.daemon, self._token)
+        try:
+            for incident in INCIDENTS:
+                api.add_incident(addresses.pilot, incident.fields(self._now()))
+            for rating in ratings(self._seed):
+                api.add_feedback(addresses.pilot, rating.fields(self._now()))
+        finally:
+            api.close()
+        self._told.set()
+
+
+def example_pilot() -> Path:
+    """The example pilot: beside the package in a checkout, inside it when installed."""
+    here = Path(__file__).parent
+    installed = here / "ecommerce-search.yaml"
+    return (
+        installed if installed.exists() else here.parents[1] / "config" / "pilots" / "ecommerce-search.yaml"
+    )

@@ -1,0 +1,72 @@
+"""One evaluation at one instant, without a store and without a daemon: for commands that ask once and go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from slo_daemon.adapters.gauges import NoTelemetry
+from slo_daemon.adapters.memory_store import MemoryStore
+from slo_daemon.adapters.system_clock import SystemClock
+from slo_daemon.app import NOTHING, load_specification, open_source
+from slo_daemon.core.pilot.records import Records
+from slo_daemon.core.slo.slo import Slo
+from slo_daemon.core.slo.window import Slot, slot_at
+from slo_daemon.core.snapshot import Snapshot, Specification
+from slo_daemon.ports import StoreError
+from slo_daemon.settings import Settings
+from slo_daemon.workflows.ask import Asker
+from slo_daemon.workflows.assess import Assessor
+from slo_daemon.workflows.board import Board
+from slo_daemon.workflows.evaluate import Evaluator
+from slo_daemon.workflows.report import Reporter, WrittenReport
+
+ONCE_SECONDS = 60.0  # for all queries of a one-shot command
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What one look came to. `reports`: one for each pilot; `warnings`: of the specification."""
+
+    snapshot: Snapshot
+    reports: Sequence[WrittenReport]
+    warnings: Sequence[str]
+
+
+def evaluate_once(settings: Settings, at: float | None) -> Once:
+    """Evaluate everything once at `at` (Unix seconds; None: the latest slot). Raises SpecError and ValueError.
+
+    There is no memory, so a level is what this one look proves, whatever `alerting.for` says; incidents and feedback
+    are not known, and the reports say so.
+    """
+    loaded = load_specification(settings)
+    clock, telemetry = SystemClock(), NoTelemetry()
+    interval = settings.evaluation.interval
+    slot = slot_at(clock.now(), interval) if at is None else Slot(at, max(interval, ONCE_SECONDS))
+    source = open_source(settings)
+    store, board = _NoRecords(), Board(Snapshot(NOTHING, None, None, {}))
+    asker = Asker(
+        source, telemetry, concurrency=settings.prometheus.concurrency, timeout=settings.prometheus.timeout
+    )
+    try:
+        evaluator = Evaluator(asker, store, board, clock, telemetry)
+        evaluator.adopt(_without_memory(loaded.specification), {})
+        evaluator.run_slot(slot)
+        reports = Reporter(Assessor(store, board, telemetry), store, telemetry).report_all(slot.time)
+    finally:
+        asker.close()
+        source.close()
+    return Once(board.current, reports, [str(problem) for problem in loaded.warnings])
+
+
+class _NoRecords(MemoryStore):
+    """Remembers nothing, and does not pretend that nobody has reported an incident."""
+
+    def records(self, *_: object, **__: object) -> Records:
+        """Raises StoreError: nobody was asked."""
+        raise StoreError("not_asked", "a single look has no store; ask the running daemon")
+
+
+def _without_memory(specification: Specification) -> Specification:
+    def at_once(slo: Slo) -> Slo:
+        return replace(slo, alerting=replace(slo.alerting, raise_for=0))
+
+    return replace(specification, slos=tuple(at_once(slo) for slo in specification.slos))

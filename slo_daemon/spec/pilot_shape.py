@@ -1,0 +1,176 @@
+"""The keys of the two kinds of documents, `Pilot` and `Slos`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from slo_daemon.core.pilot.pilot import Stage
+from slo_daemon.spec import leaves
+from slo_daemon.spec.leaf_types import (
+    METRIC_KEY_SCHEMA,
+    Count,
+    Criterion,
+    Day,
+    Duration,
+    ExpressionText,
+    Name,
+    SelectorText,
+    Share,
+    Text,
+    Truth,
+    choice_schema,
+)
+from slo_daemon.spec.shape import Shape
+from slo_daemon.spec.slo_shape import Labels, SliShape, SloShape, TargetShape
+
+
+class ApiVersion(StrEnum):
+    """The version of this format."""
+
+    V1 = "slo-daemon/v1"
+
+
+class FeedbackWord(StrEnum):
+    """What is taken from the users' ratings."""
+
+    MEAN = "mean"
+
+
+StageWord = Annotated[Stage, PlainValidator(leaves.choice(Stage)), WithJsonSchema(choice_schema(Stage))]
+VersionWord = Annotated[
+    ApiVersion, PlainValidator(leaves.choice(ApiVersion)), WithJsonSchema(choice_schema(ApiVersion))
+]
+FeedbackChoice = Annotated[
+    FeedbackWord, PlainValidator(leaves.choice(FeedbackWord)), WithJsonSchema(choice_schema(FeedbackWord))
+]
+
+
+# Which kind a document is has been decided before its shape is checked.
+PilotKind = Annotated[str, PlainValidator(leaves.text), WithJsonSchema({"type": "string", "const": "Pilot"})]
+SlosKind = Annotated[str, PlainValidator(leaves.text), WithJsonSchema({"type": "string", "const": "Slos"})]
+
+
+class MetadataShape(Shape):
+    """Who the document is."""
+
+    name: Name = Field(description="Unique over all documents; the first part of every SLO's id.")
+    title: Text | None = Field(default=None, description="For people. Default: the name.")
+    labels: Labels | None = Field(
+        default=None, description="Labels on the metrics and alerts of all SLOs of this document."
+    )
+
+
+class CohortShape(Shape):
+    """A segment of users."""
+
+    name: Text = Field(description="Name of the segment.")
+    criteria: Text = Field(description="Who belongs to it, in the product's own words; shown, not evaluated.")
+
+
+class RampStepShape(Shape):
+    """A planned increase."""
+
+    week: Count = Field(description="Week of the pilot, 1 is the first.")
+    percentage: Share = Field(description="Share of users from that week on, e.g. 10%.")
+
+
+class RampShape(Shape):
+    """The planned share of users."""
+
+    initial: Share = Field(description="Share of users at the start, e.g. 5%.")
+    max: Share = Field(description="Largest share of users during the pilot.")
+    steps: list[RampStepShape] | None = Field(default=None, description="Planned increases, ascending.")
+    observed: ExpressionText | None = Field(
+        default=None, description="PromQL expression of the share of users that really is served (0 to 1)."
+    )
+
+
+class ExperimentShape(Shape):
+    """Converted of exposed users, compared between two variants."""
+
+    exposed: SelectorText = Field(description="Counter of users who saw a variant, each counted once.")
+    converted: SelectorText = Field(description="Counter of exposed users who did what was hoped for.")
+    by: Text = Field(description="The label that names the variant.")
+    control: Text = Field(description="The variant that is compared with.")
+    treatment: Text = Field(description="The variant under test.")
+
+
+class SuccessMetricShape(Shape):
+    """A number that the pilot is meant to reach, from exactly one source: sli, experiment or feedback."""
+
+    sli: SliShape | None = Field(default=None, description="Measured like an SLO.")
+    experiment: ExperimentShape | None = Field(
+        default=None, description="Relative lift of the treatment over the control."
+    )
+    feedback: FeedbackChoice | None = Field(default=None, description="From the users' ratings: mean.")
+    objective: TargetShape = Field(description="The value to reach, with its direction.")
+    window: Duration | None = Field(default=None, description="For sli: the measurement window. Default: 7d.")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["sli"]}, {"required": ["experiment"]}, {"required": ["feedback"]}]
+        }
+    )
+
+
+class ContactShape(Shape):
+    """Whom to call."""
+
+    name: Text = Field(description="Person or team.")
+    role: Text = Field(description="Part in an escalation, e.g. primary.")
+    contact: Text = Field(description="Address, number or channel.")
+
+
+SuccessMetrics = Annotated[
+    dict[str, SuccessMetricShape], Field(json_schema_extra={"propertyNames": METRIC_KEY_SCHEMA})
+]
+
+
+class PilotSpecShape(Shape):
+    """A pilot: a change that a growing part of the users gets, with what it must reach before all of them do."""
+
+    stage: StageWord = Field(description="Where the pilot runs.")
+    start: Day = Field(description="First day, e.g. 2026-10-23.")
+    duration: Duration = Field(description="Planned length, e.g. 8w.")
+    cohorts: list[CohortShape] | None = Field(default=None, description="Segments of users that take part.")
+    ramp: RampShape | None = Field(default=None, description="The planned share of users.")
+    features: dict[str, Truth] | None = Field(default=None, description="Feature flags: true is on.")
+    variants: list[Text] | None = Field(default=None, min_length=1, description="Variants of the experiment.")
+    slos: list[SloShape] = Field(min_length=1, description="What the service must keep during the pilot.")
+    success_metrics: SuccessMetrics | None = Field(
+        default=None, description="What the pilot is meant to reach, by name."
+    )
+    go_live_criteria: list[Criterion] | None = Field(
+        default=None, description="Must all hold before the full rollout."
+    )
+    rollback_triggers: list[Criterion] | None = Field(
+        default=None, description="Any of these means: roll back."
+    )
+    escalation_contacts: list[ContactShape] | None = Field(
+        default=None, description="Whom to call, in this order."
+    )
+
+
+class SlosSpecShape(Shape):
+    """SLOs without a pilot."""
+
+    slos: list[SloShape] = Field(min_length=1, description="The objectives.")
+
+
+class PilotShape(Shape):
+    """A pilot with its SLOs."""
+
+    api_version: VersionWord = Field(alias="apiVersion", description="Version of this format.")
+    kind: PilotKind = Field(description="Kind of document.")
+    metadata: MetadataShape = Field(description="Who the document is.")
+    spec: PilotSpecShape = Field(description="The pilot.")
+
+
+class SlosShape(Shape):
+    """SLOs without a pilot."""
+
+    api_version: VersionWord = Field(alias="apiVersion", description="Version of this format.")
+    kind: SlosKind = Field(description="Kind of document.")
+    metadata: MetadataShape = Field(description="Who the document is.")
+    spec: SlosSpecShape = Field(description="The objectives.")

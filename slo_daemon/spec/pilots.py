@@ -1,0 +1,170 @@
+"""Pilot documents -> core values, and what must fit together: the ramp and its steps, experiments and variants."""
+
+from datetime import timedelta
+
+from slo_daemon.core.pilot.pilot import (
+    Cohort,
+    Contact,
+    CriterionText,
+    ExperimentMetric,
+    FeedbackMetric,
+    MeasuredMetric,
+    Pilot,
+    Ramp,
+    RampStep,
+    Role,
+    SuccessMetric,
+)
+from slo_daemon.core.quantity import UNITS, show_duration
+from slo_daemon.core.slo.query import Labels
+from slo_daemon.core.slo.slo import Slo
+from slo_daemon.core.slo.window import Window
+from slo_daemon.spec import leaves
+from slo_daemon.spec.indicators import kind_of, read_indicator
+from slo_daemon.spec.objectives import read_objective
+from slo_daemon.spec.pilot_shape import ExperimentShape, PilotShape, RampShape
+from slo_daemon.spec.shape import Place
+from slo_daemon.spec.slos import RESERVED_LABELS, check_label_name, unique
+
+METRIC_WINDOW = 7 * 86_400  # seconds
+_SOURCES = ("sli", "experiment", "feedback")
+_WEEK = 7 * 86_400  # seconds
+_PERCENT = UNITS["%"]
+
+
+def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | None:
+    """The pilot of a document, as far as it can be understood, with its labels and SLOs as they were read."""
+    spec = root.at("spec")
+    unique((item.at("name") for item in spec.at("cohorts").items()), "cohort")
+    unique(spec.at("variants").items(), "variant")
+    for key in ("go_live_criteria", "rollback_triggers"):
+        unique(spec.at(key).items(), "text")
+    _check_ramp(spec)
+    metrics = _read_success_metrics(spec)
+    document = root.read(PilotShape.model_validate)
+    if document is None:
+        return None
+    shape, metadata = document.spec, document.metadata
+    return Pilot(
+        name=metadata.name,
+        title=metadata.title or metadata.name,
+        stage=shape.stage,
+        start=shape.start,
+        duration=timedelta(seconds=shape.duration),
+        slos=slos,
+        labels=labels,
+        cohorts=tuple(Cohort(c.name, c.criteria) for c in shape.cohorts or ()),
+        ramp=_ramp(shape.ramp),
+        features=shape.features,
+        variants=tuple(shape.variants or ()),
+        success_metrics=metrics,
+        go_live_criteria=tuple(CriterionText(text, Role.GO_LIVE) for text in shape.go_live_criteria or ()),
+        rollback_triggers=tuple(CriterionText(text, Role.ROLLBACK) for text in shape.rollback_triggers or ()),
+        contacts=tuple(Contact(c.name, c.role, c.contact) for c in shape.escalation_contacts or ()),
+    )
+
+
+def _ramp(shape: RampShape | None) -> Ramp | None:
+    if shape is None:
+        return None
+    steps = tuple(RampStep(step.week, step.percentage) for step in shape.steps or ())
+    return Ramp(shape.initial, shape.max, steps, shape.observed or "")
+
+
+def _check_ramp(spec: Place) -> None:
+    ramp = spec.at("ramp")
+    largest = ramp.at("max").read(leaves.share)
+    length = spec.at("duration").read(leaves.duration)
+    week, reached = 0, _share_within(ramp.at("initial"), largest)
+    for step in ramp.at("steps").items():
+        week = _check_week(step.at("week"), week, length)
+        percentage = _share_within(step.at("percentage"), largest)
+        if percentage is not None and reached is not None and percentage < reached:
+            step.at("percentage").report(
+                f"{_PERCENT.show(percentage)} is less than the {_PERCENT.show(reached)} before",
+                "a ramp only rises",
+            )
+        else:
+            reached = percentage or reached
+
+
+def _check_week(place: Place, before: int, length: int | None) -> int:
+    """The week of a step, which must come after the one before and should lie within the pilot's length (s)."""
+    week = place.read(leaves.count)
+    if week is None:
+        return before
+    if week <= before:
+        place.report(f"week {week} does not come after week {before}", "list the steps in order")
+    elif length is not None and (week - 1) * _WEEK >= length:
+        place.warn(f"week {week} begins after the pilot's end: it lasts {show_duration(length)}")
+    return max(week, before)
+
+
+def _share_within(place: Place, largest: float | None) -> float | None:
+    share = place.read(leaves.share)
+    if share is None or largest is None or share <= largest:
+        return share
+    place.report(f"{_PERCENT.show(share)} is more than ramp.max", "raise ramp.max, or write less")
+    return None
+
+
+def _read_success_metrics(spec: Place) -> tuple[SuccessMetric, ...]:
+    place = spec.at("success_metrics")
+    found = []
+    for name, mark in place.keys_with_marks():
+        problem = leaves.metric_key_problem(name)
+        if problem:
+            place.at(name).report(*problem, mark=mark)
+        metric = _read_success_metric(place.at(name), name, spec)
+        if metric is not None:
+            found.append(metric)
+    return tuple(found)
+
+
+def _read_success_metric(place: Place, name: str, spec: Place) -> SuccessMetric | None:
+    given = [key for key in _SOURCES if key in place]
+    if len(given) != 1:
+        if place.node is not None:
+            said = f"{' and '.join(given)} are given" if given else "no source is given"
+            place.report(said, "a success metric has one source: sli, experiment or feedback")
+        return None
+    source = given[0]
+    if source != "sli" and "window" in place:
+        place.at("window").report(f"`window` belongs to sli, not to {source}", "remove the key")
+    kind = kind_of(place.at("sli")) if source == "sli" else source
+    objective = read_objective(place.at("objective"), kind, place.at("sli"), alerts=False)
+    if source == "feedback":
+        return SuccessMetric(name, FeedbackMetric(), objective) if objective else None
+    if source == "experiment":
+        experiment = _read_experiment(place.at("experiment"), spec)
+        return SuccessMetric(name, experiment, objective) if experiment and objective else None
+    indicator = read_indicator(place.at("sli"), kind, objective)
+    window = place.at("window").read(leaves.duration) or METRIC_WINDOW
+    if indicator is None or objective is None:
+        return None
+    return SuccessMetric(name, MeasuredMetric(indicator, Window(window)), objective)
+
+
+def _read_experiment(place: Place, spec: Place) -> ExperimentMetric | None:
+    variants = {text for item in spec.at("variants").items() if (text := item.read(leaves.text)) is not None}
+    by = check_label_name(place.at("by"), RESERVED_LABELS)
+    for key in ("control", "treatment"):
+        variant = place.at(key).read(leaves.text)
+        if variant is not None and variant not in variants:
+            known = sorted(variants)
+            remedy = (
+                leaves.did_you_mean(variant, known, "variants") if known else "list them under spec.variants"
+            )
+            place.at(key).report(f"{variant!r} is not one of the variants", remedy)
+    for key in ("exposed", "converted"):
+        selector = place.at(key).read(leaves.selector)
+        if selector is not None and any(matcher.label == by for matcher in selector.matchers):
+            place.at(key).report(
+                f"the selector fixes the label {by!r}, which must name the variant", "remove that matcher"
+            )
+    shape = place.read(ExperimentShape.model_validate)
+    if shape is None:
+        return None
+    if shape.control == shape.treatment:
+        place.at("treatment").report("control and treatment are the same variant")
+    return ExperimentMetric(shape.exposed, shape.converted, shape.by, shape.control, shape.treatment)

@@ -1,0 +1,66 @@
+"""The JSON Schema of all kinds of documents, for editors; made from the shapes, so that it cannot say anything else."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from slo_daemon.spec.pilot_shape import PilotShape, SlosShape
+from slo_daemon.spec.settings_shape import SettingsShape
+
+_KINDS: dict[str, type[BaseModel]] = {"Pilot": PilotShape, "Slos": SlosShape, "Settings": SettingsShape}
+
+
+class _Generator(GenerateJsonSchema):
+    """A key that may be left out is not a key that may be null; defaults are said in words, as authors write them."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of one document. The value of `kind` decides which keys it may have."""
+    _, schema = models_json_schema(
+        [(model, "validation") for model in _KINDS.values()], schema_generator=_Generator
+    )
+    definitions = {name: _without_titles(part) for name, part in schema["$defs"].items()}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "slo-daemon/v1",
+        "description": "A document of slo-daemon: a Pilot, a set of Slos, or the daemon's Settings.",
+        "type": "object",
+        "required": ["apiVersion", "kind"],
+        "properties": {
+            "apiVersion": {
+                "type": "string",
+                "const": "slo-daemon/v1",
+                "description": "Version of this format.",
+            },
+            "kind": {"type": "string", "enum": list(_KINDS), "description": "Kind of document."},
+        },
+        "allOf": [
+            {
+                "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+                "then": {"$ref": f"#/$defs/{model.__name__}"},
+            }
+            for kind, model in _KINDS.items()
+        ],
+        "$defs": definitions,
+    }
+
+
+def json_schema_text() -> str:
+    """The committed form: stable order, readable differences."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_titles(part: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key != "title"}

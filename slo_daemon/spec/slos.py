@@ -1,0 +1,229 @@
+"""SLO documents -> core values, and what must fit together: unit and indicator, threshold and direction, budget and window.
+
+The shape has been checked before, and every piece is read on its own here, so that a slip in one hides nothing in another.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from slo_daemon.core.quantity import show_duration
+from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
+from slo_daemon.core.slo.objective import Direction, Objective
+from slo_daemon.core.slo.query import Labels
+from slo_daemon.core.slo.slo import (
+    DEFAULT_CLEAR_FOR,
+    DEFAULT_CLEAR_MARGIN,
+    DEFAULT_FORGET_AFTER,
+    SHORTEST_FRESHNESS,
+    AlertPolicy,
+    MissingDataPolicy,
+    Slo,
+)
+from slo_daemon.core.slo.window import Window
+from slo_daemon.spec import leaves
+from slo_daemon.spec.indicators import EVENT_KINDS, SHARE_KINDS, kind_of, read_indicator
+from slo_daemon.spec.objectives import read_objective
+from slo_daemon.spec.problems import shorten
+from slo_daemon.spec.shape import Place
+from slo_daemon.spec.slo_shape import MissingDataShape
+
+# What the exported metrics and alerts carry already, and what Prometheus adds when it scrapes them.
+RESERVED_LABELS = frozenset(
+    {
+        "pilot", "slo", "window", "unit", "state", "lookback", "sli", "objective", "runbook", "severity", "alertname",
+        "slo_group", "le", "quantile", "job", "instance",
+    }
+)  # fmt: skip
+_GROUPABLE = frozenset({"job", "instance"})  # Prometheus renames them (exported_job) when it scrapes us
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+FRESHNESS_SCRAPES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The document that SLOs stand in. `scrape_interval` in seconds."""
+
+    name: str
+    labels: Mapping[str, str]
+    scrape_interval: int
+
+
+def read_slos(place: Place, owner: Owner) -> tuple[Slo, ...]:
+    """The SLOs of a list, as far as they can be understood."""
+    unique((item.at("name") for item in place.items()), "SLO")
+    return tuple(slo for item in place.items() if (slo := _read_slo(item, owner)) is not None)
+
+
+def unique(places: Iterable[Place], what: str) -> None:
+    """Report every text that an earlier one equals."""
+    first: dict[str, Place] = {}
+    for place in places:
+        given = place.read(leaves.criterion)
+        if given is not None and first.setdefault(given, place) is not place:
+            place.report(
+                f"the {what} {given!r} stands twice", f"the first is in line {first[given].mark.line}"
+            )
+
+
+def _read_slo(place: Place, owner: Owner) -> Slo | None:
+    name = place.at("name").read(leaves.name)
+    window = place.at("window").read(leaves.duration)
+    kind = kind_of(place.at("sli"))
+    objective = read_objective(place.at("objective"), kind, place.at("sli"), alerts=True)
+    indicator = read_indicator(place.at("sli"), kind, objective)
+    budget = _read_budget(place.at("budget"), kind, objective, window)
+    labels = read_labels(place.at("labels"))
+    group_by = _read_group_by(place.at("group_by"), {**owner.labels, **dict(labels)})
+    missing_data = _read_missing_data(place.at("missing_data"))
+    freshness = _read_freshness(place.at("freshness"), owner.scrape_interval)
+    min_events = place.at("min_events").read(leaves.count)
+    if min_events is not None and kind is not None and kind not in EVENT_KINDS:
+        place.at("min_events").report(f"sli.{kind} counts no events", "remove the key")
+    if window is not None and window < 2 * owner.scrape_interval:
+        _warn_of_short_time(place.at("window"), window, owner.scrape_interval)
+    if name is None or window is None or objective is None or indicator is None:
+        return None
+    return Slo(
+        pilot=owner.name,
+        name=name,
+        indicator=indicator,
+        objective=objective,
+        window=Window(window),
+        budget=budget,
+        alerting=_read_alerting(place.at("alerting")),
+        missing_data=missing_data,
+        min_events=min_events,
+        freshness=freshness,
+        group_by=group_by,
+        forget_after=place.at("forget_after").read(leaves.duration) or DEFAULT_FORGET_AFTER,
+        labels=tuple(sorted({**owner.labels, **dict(labels)}.items())),
+        description=place.at("description").read(leaves.long_text) or "",
+        runbook=place.at("runbook").read(leaves.url) or "",
+    )
+
+
+def _read_budget(
+    place: Place, kind: str | None, objective: Objective | None, window: int | None
+) -> BudgetPolicy | None:
+    if place.node is None:
+        return None
+    length = place.at("window").read(leaves.duration)
+    if length is not None and window is not None and length < window:
+        place.at("window").report(
+            f"the budget's window {show_duration(length)} is shorter than the SLO's own, {show_duration(window)}",
+            "write for example 30d",
+        )
+    target = place.at("target").read(leaves.share)
+    if kind is None or objective is None:
+        return None
+    if kind in SHARE_KINDS:
+        if "target" in place:
+            place.at("target").report(
+                f"the budget of a {kind} follows from the objective ({objective})", "remove the key"
+            )
+        method, target = BudgetMethod.OCCURRENCES, _good_share(objective)
+    else:
+        method = BudgetMethod.TIMESLICES
+        if "target" not in place:
+            place.report(
+                f"the budget of a {kind} needs a target",
+                "say which share of time slices must meet the objective, for example target: 99%",
+            )
+        elif target is not None and target <= 0:
+            place.at("target").report("a target of 0% asks for nothing", "write for example 99%")
+        elif target == 1:
+            place.at("target").warn("a target of 100% leaves no error budget")
+    if length is None or target is None:
+        return None
+    return BudgetPolicy(Window(length), method, target)
+
+
+def _good_share(objective: Objective) -> float:
+    target = objective.target.amount * objective.target.unit.factor
+    return float(target if objective.direction is Direction.AT_LEAST else 1 - target)
+
+
+def read_labels(place: Place) -> Labels:
+    """Labels with legal names that slo-daemon does not set itself, sorted."""
+    found = {}
+    for name, mark in place.keys_with_marks():
+        problem = _label_problem(name, RESERVED_LABELS)
+        if problem:
+            place.at(name).report(*problem, mark=mark)
+        value = place.at(name).read(leaves.text)
+        if value is not None:
+            found[name] = value
+    return tuple(sorted(found.items()))
+
+
+def check_label_name(place: Place, reserved: Collection[str]) -> str | None:
+    """The label that is named here, if it may be."""
+    name = place.read(leaves.text)
+    problem = _label_problem(name, reserved) if name is not None else None
+    if problem:
+        place.report(*problem)
+    return None if problem else name
+
+
+def _label_problem(name: str, reserved: Collection[str]) -> tuple[str, str] | None:
+    if not _LABEL_NAME.fullmatch(name):
+        return (
+            f"{shorten(name)!r} is not a label name of Prometheus",
+            "use letters, digits and underscores, no digit first",
+        )
+    if name in reserved or name.startswith("__"):
+        return f"the label {name!r} is set by slo-daemon or Prometheus", "choose another name"
+    return None
+
+
+def _read_group_by(place: Place, labels: Mapping[str, str]) -> tuple[str, ...]:
+    unique(place.items(), "label")
+    names = []
+    for item in place.items():
+        name = check_label_name(item, RESERVED_LABELS - _GROUPABLE)
+        if name is None:
+            continue
+        if name in labels:
+            item.report(f"the label {name!r} has a fixed value under labels", "remove it from one of the two")
+        names.append(name)
+    return tuple(dict.fromkeys(names))
+
+
+def _read_alerting(place: Place) -> AlertPolicy:
+    clear_for = place.at("clear_for").read(leaves.duration_or_zero)
+    margin = place.at("clear_margin").read(leaves.share)
+    return AlertPolicy(
+        raise_for=place.at("for").read(leaves.duration_or_zero) or 0,
+        clear_for=DEFAULT_CLEAR_FOR if clear_for is None else clear_for,
+        clear_margin=DEFAULT_CLEAR_MARGIN if margin is None else margin,
+    )
+
+
+def _read_missing_data(place: Place) -> MissingDataPolicy:
+    shape = place.read(MissingDataShape.model_validate)
+    if shape is None:
+        return MissingDataPolicy()
+    if not shape.escalate and shape.because is None:
+        place.report(
+            "missing data raises no alarm, and nobody says why",
+            'add because: "the reason", or remove escalate: false',
+        )
+    return MissingDataPolicy(shape.escalate, shape.because or "")
+
+
+def _read_freshness(place: Place, scrape_interval: int) -> int:
+    given = place.read(leaves.duration)
+    if given is None:
+        return max(SHORTEST_FRESHNESS, FRESHNESS_SCRAPES * scrape_interval)
+    if given < 2 * scrape_interval:
+        _warn_of_short_time(place, given, scrape_interval)
+    return given
+
+
+def _warn_of_short_time(place: Place, seconds: int, scrape_interval: int) -> None:
+    place.warn(
+        f"{show_duration(seconds)} is shorter than two scrape intervals ({show_duration(scrape_interval)} each): "
+        "one lost scrape leaves no data",
+        f"write at least {show_duration(FRESHNESS_SCRAPES * scrape_interval)}",
+    )

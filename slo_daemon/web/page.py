@@ -1,0 +1,251 @@
+"""The status page: what is true of every pilot and SLO, for people. Rendered here, no script, nothing from elsewhere."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+
+from fastapi import FastAPI, Response
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from slo_daemon.core.pilot.pilot import Pilot
+from slo_daemon.core.pilot.readiness import LONGEST_SLOT_AGE
+from slo_daemon.core.pilot.records import Incident, Records
+from slo_daemon.core.pilot.verdict import Advice, Assessment, Finding, Truth, Verdict
+from slo_daemon.core.quantity import show_duration
+from slo_daemon.core.slo.measurement import DataState, Measured
+from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.phrases import (
+    say_evaluation,
+    say_measured,
+    say_minute,
+    say_name,
+    say_objective,
+    say_time,
+    visible,
+)
+from slo_daemon.core.snapshot import SloView, Snapshot
+from slo_daemon.ports import SinkError
+from slo_daemon.web.parts import Rooms, WebParts
+
+# Tone (for the colour), symbol and words: a colour never speaks alone.
+VERDICTS = {
+    Verdict.READY: ("good", "✓", "Ready"),
+    Verdict.NOT_READY: ("bad", "✕", "Not ready"),
+    Verdict.INCONCLUSIVE: ("open", "?", "Inconclusive"),
+}
+ADVICE = {Advice.ADVANCE: "advance", Advice.HOLD: "hold", Advice.ROLLBACK: "roll back"}
+LEVELS = {
+    Level.NONE: ("good", "●", "none"),
+    Level.WARNING: ("warn", "▲", "warning"),
+    Level.CRITICAL: ("bad", "■", "critical"),
+}
+DATA = {
+    DataState.OK: ("good", "✓", "ok"),
+    DataState.NO_TRAFFIC: ("open", "–", "no traffic"),
+    DataState.NO_DATA: ("warn", "∅", "no data"),
+    DataState.STALE: ("warn", "◷", "stale"),
+    DataState.ERROR: ("bad", "✕", "error"),
+    DataState.UNKNOWN: ("open", "?", "unknown"),
+}
+MET = {True: ("good", "✓", "met"), False: ("bad", "✕", "missed"), None: ("open", "?", "not known")}
+TRUTHS = {
+    Truth.TRUE: ("good", "✓", "yes"),
+    Truth.FALSE: ("bad", "✕", "no"),
+    Truth.UNKNOWN: ("open", "?", "not known"),
+}
+UNASSESSED = ("open", "…", "Not assessed yet")
+
+Mark = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SloRow:
+    """One line of an SLO table."""
+
+    id: str
+    name: str
+    value: str
+    objective: str
+    met: Mark
+    level: Mark
+    since: str
+    data: Mark
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One criterion."""
+
+    mark: Mark
+    text: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One pilot, or one plain set of SLOs (then `pilot` is None)."""
+
+    name: str
+    pilot: Pilot | None
+    verdict: Mark
+    advice: str
+    assessment: Assessment | None
+    findings: tuple[FindingRow, ...]
+    slos: tuple[SloRow, ...]
+    incidents: tuple[Incident, ...]
+    reports: tuple[str, ...]
+
+
+def page_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
+    """/"""
+    page = Page(parts.version)
+
+    @app.get("/", include_in_schema=False)
+    async def status() -> Response:
+        snapshot = parts.snapshot()
+
+        def work() -> Response:
+            reports, trouble = _reports(parts, snapshot)
+            text = page.render(snapshot, parts.clock.now(), reports, [*trouble, *_stuck(parts)])
+            return Response(
+                text,
+                media_type="text/html; charset=utf-8",
+                headers={"content-security-policy": page.policy},
+            )
+
+        return await rooms.store.run(work)
+
+
+class Page:
+    """The template with its style sheet, read once."""
+
+    def __init__(self, version: str) -> None:
+        folder = files("slo_daemon.web") / "templates"
+        style = (folder / "status.css").read_text(encoding="utf-8")
+        environment = Environment(
+            loader=DictLoader({"status.html": (folder / "status.html").read_text(encoding="utf-8")}),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= {"minute": say_minute, "visible": visible}
+        self._template = environment.get_template("status.html")
+        self._style = style
+        self._version = version
+        digest = b64encode(sha256(style.encode()).digest()).decode()
+        self.policy = (
+            f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'; "
+            "form-action 'none'"
+        )
+
+    def render(
+        self, snapshot: Snapshot, now: float, reports: dict[str, tuple[str, ...]], trouble: Sequence[str]
+    ) -> str:
+        """The page. `reports`: ids by pilot, newest first; `trouble`: sentences to show on top."""
+        return self._template.render(
+            style=self._style,
+            version=self._version,
+            trouble=[*trouble, *_source_trouble(snapshot, now)],
+            slot=None if snapshot.slot is None else say_time(snapshot.slot.time),
+            rendered=say_time(now),
+            sections=sections(snapshot, reports, old=_age(snapshot, now) is not None),
+            hash=snapshot.specification.hash,
+        )
+
+
+def sections(snapshot: Snapshot, reports: dict[str, tuple[str, ...]], *, old: bool) -> list[Section]:
+    """Pilots in the order of the specification, then plain sets of SLOs. `old`: the snapshot is not the present."""
+    pilots = {pilot.name: pilot for pilot in snapshot.specification.pilots}
+    names = list(dict.fromkeys([*pilots, *(slo.pilot for slo in snapshot.specification.slos)]))
+    return [_section(snapshot, name, pilots.get(name), reports.get(name, ()), old) for name in names]
+
+
+def _section(
+    snapshot: Snapshot, name: str, pilot: Pilot | None, reports: tuple[str, ...], old: bool
+) -> Section:
+    assessment = snapshot.assessments.get(name)
+    records = assessment.records if assessment is not None else None
+    return Section(
+        name=name,
+        pilot=pilot,
+        verdict=_verdict(assessment, old),
+        advice=ADVICE[assessment.advice] if assessment is not None else "",
+        assessment=assessment,
+        findings=tuple(_finding(finding) for finding in assessment.findings)
+        if assessment is not None
+        else (),
+        slos=tuple(_row(view) for view in snapshot.of_pilot(name)),
+        incidents=records.incidents.recent if isinstance(records, Records) else (),
+        reports=reports,
+    )
+
+
+def _verdict(assessment: Assessment | None, old: bool) -> Mark:
+    if assessment is None:
+        return UNASSESSED
+    mark = VERDICTS[assessment.verdict]
+    return ("open", "◷", f"Was: {mark[2].lower()}") if old else mark
+
+
+def _finding(finding: Finding) -> FindingRow:
+    return FindingRow(TRUTHS[finding.state], finding.text, finding.detail)
+
+
+def _row(view: SloView) -> SloRow:
+    evaluation, state, objective = view.evaluation, view.state, view.instance.slo.objective
+    measurement = evaluation.measurement if evaluation is not None else None
+    return SloRow(
+        id=view.instance.id,
+        name=say_name(view.instance),
+        value=say_measured(measurement, objective) if isinstance(measurement, Measured) else "–",
+        objective=say_objective(objective),
+        met=MET[evaluation.met if evaluation is not None else None],
+        level=LEVELS[state.level],
+        since=say_minute(state.since) if state.level else "",
+        data=DATA[view.data_state],
+        detail=say_evaluation(evaluation),
+    )
+
+
+def _age(snapshot: Snapshot, now: float) -> float | None:
+    """Seconds since the latest evaluation when they are too many for it to be the present."""
+    if snapshot.slot is None:
+        return None
+    age = now - snapshot.slot.time
+    return age if age > max(LONGEST_SLOT_AGE, 3 * snapshot.slot.interval) else None
+
+
+def _source_trouble(snapshot: Snapshot, now: float) -> list[str]:
+    trouble = []
+    age = _age(snapshot, now)
+    if snapshot.slot is None:
+        trouble.append("Nothing was evaluated yet since the start: levels are those of before.")
+    elif age is not None:
+        trouble.append(
+            f"The last evaluation is {show_duration(age)} old. What is shown here is not the present."
+        )
+    if snapshot.source is not None and not snapshot.source.up:
+        trouble.append(
+            f"Prometheus cannot be asked ({snapshot.source.reason}: {visible(snapshot.source.detail)}). "
+            "Alert levels are held until it answers."
+        )
+    return trouble
+
+
+def _stuck(parts: WebParts) -> list[str]:
+    stuck = parts.stuck()
+    return [f"The evaluation loop is stuck: {stuck}"] if stuck else []
+
+
+def _reports(parts: WebParts, snapshot: Snapshot) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for pilot in snapshot.specification.pilots:
+        try:
+            found[pilot.name] = tuple(parts.reports.reports(pilot.name))
+        except SinkError as error:
+            return found, [f"Reports cannot be read: {error}"]
+    return found, []

@@ -1,0 +1,50 @@
+"""What the web needs of the rest of the daemon, and the threads it works on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from slo_daemon.core.slo.state import Transition
+from slo_daemon.core.snapshot import SloView, Snapshot
+from slo_daemon.ports import Clock, ReportSink, Telemetry
+from slo_daemon.web.limits import Workers
+from slo_daemon.web.security import Role
+from slo_daemon.workflows.record import Recorder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebParts:
+    """Everything behind the pages. `stuck` and `snapshot` are called on the event loop: they must be quick.
+
+    `metrics`: the exposition, complete; it may raise. `stuck`: why the evaluation loop needs a restart, "" while it does
+    not. `unready`: why the process is not ready, empty when it is. `reload`: the problems of the new specification, each
+    a line for people; empty when it is in force. `history`: the latest transitions of an SLO, newest first; it may raise
+    StoreError; `explain`: an SLO with them, for any JSON encoder. `tokens`: by role; a role without one cannot be used.
+    """
+
+    clock: Clock
+    telemetry: Telemetry
+    snapshot: Callable[[], Snapshot]
+    recorder: Recorder
+    reports: ReportSink
+    history: Callable[[str], Sequence[Transition]]
+    metrics: Callable[[], bytes]
+    stuck: Callable[[], str]
+    unready: Callable[[], Sequence[str]]
+    reload: Callable[[], Sequence[str]]
+    explain: Callable[[SloView, Sequence[Transition]], object]
+    version: str
+    tokens: Mapping[Role, str]
+
+
+class Rooms:
+    """Threads for what may block, apart from each other: a slow store must not make a scrape slow."""
+
+    def __init__(self) -> None:
+        self.metrics = Workers("web-metrics", threads=1, queue=16)
+        self.store = Workers("web-store", threads=4, queue=128)
+        self.reload = Workers("web-reload", threads=1, queue=1)
+
+    def close(self) -> None:
+        """Wait for what has begun."""
+        for workers in (self.reload, self.store, self.metrics):
+            workers.close()

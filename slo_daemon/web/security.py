@@ -1,0 +1,151 @@
+"""Who may do what. Every route is in one of two tables; a route that is in neither is refused."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from hashlib import sha256
+from hmac import compare_digest
+
+from fastapi import Request
+
+from slo_daemon.web.limits import TokenBuckets
+from slo_daemon.web.problems import ProblemError
+
+
+class Role(StrEnum):
+    """What a token is for."""
+
+    INCIDENTS = "incidents"
+    FEEDBACK = "feedback"
+    ADMIN = "admin"
+
+
+Route = tuple[str, str]  # method and path template
+
+PILOT = "/api/v1/pilots/{pilot}"
+
+# Reading is open, as it is with Prometheus: who must not read is kept away by the network or a proxy.
+PUBLIC: frozenset[Route] = frozenset(
+    ("GET", path)
+    for path in (
+        "/",
+        "/metrics",
+        "/-/healthy",
+        "/-/ready",
+        "/openapi.json",
+        "/api/v1/slos",
+        "/api/v1/slos/{slo_id:path}",
+        f"{PILOT}/readiness",
+        f"{PILOT}/reports",
+        f"{PILOT}/reports/{{report_id}}",
+        f"{PILOT}/incidents",
+    )
+)
+
+# The role that a route is for comes first; admin may do the others' work too. Feedback carries the users' ids and words:
+# it is not for everybody (reports show ratings and words without ids). A reload wants a token even from
+# loopback: behind a proxy, and for the containers of one pod, everybody comes from there.
+GUARDED: Mapping[Route, tuple[Role, ...]] = {
+    ("POST", f"{PILOT}/incidents"): (Role.INCIDENTS, Role.ADMIN),
+    ("PATCH", f"{PILOT}/incidents/{{incident_id}}"): (Role.INCIDENTS, Role.ADMIN),
+    ("POST", f"{PILOT}/feedback"): (Role.FEEDBACK, Role.ADMIN),
+    ("GET", f"{PILOT}/feedback"): (Role.FEEDBACK, Role.ADMIN),
+    ("POST", "/-/reload"): (Role.ADMIN,),
+}
+
+# For every answer; the status page brings its own, wider policy for its style sheet.
+HEADERS: Mapping[str, str] = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "cache-control": "no-store",
+}
+
+
+class Tokens:
+    """The configured tokens, kept as SHA-256 digests only: random tokens need no slow hash."""
+
+    def __init__(self, tokens: Mapping[Role, str]) -> None:
+        """Raises ValueError for an empty token: it would let everybody in."""
+        if not all(token.strip() for token in tokens.values()):
+            raise ValueError("a token is empty")
+        self._digests = {role: _digest(token.encode()) for role, token in tokens.items()}
+
+    def configured(self, role: Role) -> bool:
+        """Whether somebody can have this role."""
+        return role in self._digests
+
+    def roles_of(self, presented: bytes) -> frozenset[Role]:
+        """The roles of a token. Takes as long for a wrong one as for a right one."""
+        digest = _digest(presented)
+        return frozenset(role for role, known in self._digests.items() if compare_digest(digest, known))
+
+
+class Doorkeeper:
+    """A dependency of every route: lets through, or raises ProblemError. Sets `request.state.role` on guarded routes."""
+
+    def __init__(self, tokens: Tokens, uses: TokenBuckets, refusals: TokenBuckets) -> None:
+        """`uses`: how often one role may use guarded routes; `refusals`: how often one source is told that its token is wrong."""
+        self._tokens = tokens
+        self._uses = uses
+        self._refusals = refusals
+
+    async def __call__(self, request: Request) -> None:
+        route = (request.method, str(request.scope["route"].path))
+        if route in PUBLIC:
+            return
+        allowed = GUARDED.get(route)
+        if allowed is None:
+            raise ProblemError(403, "not_allowed", "nobody may do this")
+        presented = _presented(request)
+        held = self._tokens.roles_of(presented) if presented is not None else frozenset[Role]()
+        role = next((role for role in allowed if role in held), None)
+        if role is None:
+            raise self._refusal(request, allowed[0], presented, held)
+        wait = self._uses.take(role.value)
+        if wait:
+            raise _too_many(f"the role {role} may not do that so often", wait)
+        request.state.role = role
+
+    def _refusal(
+        self, request: Request, wanted: Role, presented: bytes | None, held: frozenset[Role]
+    ) -> ProblemError:
+        if not self._tokens.configured(wanted):
+            return ProblemError(
+                403,
+                "role_not_configured",
+                f"no token is configured for the role {wanted}, so nobody may do this; put a token into a file, "
+                f"name it in the settings under web.tokens.{wanted}_file, and restart",
+            )
+        if held:
+            names = ", ".join(sorted(held))
+            return ProblemError(403, "wrong_role", f"this needs the role {wanted}; the token is for {names}")
+        client = request.client.host if request.client else ""
+        wait = self._refusals.take(client)
+        if wait:
+            return _too_many("too many requests without a valid token", wait)
+        what = "the token is not known" if presented is not None else "no token was sent"
+        return ProblemError(
+            401,
+            "unauthorized",
+            f"{what}; send the header 'Authorization: Bearer TOKEN' with the token of the role {wanted}",
+            headers={"WWW-Authenticate": 'Bearer realm="slo-daemon"'},
+        )
+
+
+def _presented(request: Request) -> bytes | None:
+    """The bearer token. Two headers are as good as none: which one was meant?"""
+    found = [value for name, value in request.scope["headers"] if name == b"authorization"]
+    if len(found) != 1:
+        return None
+    scheme, _, token = bytes(found[0]).partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" and token.strip() else None
+
+
+def _too_many(detail: str, wait: float) -> ProblemError:
+    return ProblemError(429, "too_many_requests", detail, headers={"Retry-After": str(max(1, round(wait)))})
+
+
+def _digest(token: bytes) -> bytes:
+    return sha256(token).digest()

@@ -1,0 +1,82 @@
+"""A real Prometheus with a known history, hostile servers, and sources that are closed after each test."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource
+from slo_daemon.demo.history import write_blocks
+from slo_daemon.demo.openmetrics import Series, scrape_times, steady_counter, steady_gauge, steady_histogram
+from slo_daemon.demo.servers import PrometheusServer
+from tests.adapters.hostile_http import Answer, HostileServer
+from tests.adapters.nasty_labels import NASTY
+
+Hostile = Callable[..., HostileServer]
+SourceOf = Callable[..., PrometheusSource]
+
+SCRAPE = 15.0  # seconds
+PER_SCRAPE = 3.0  # requests that each series of `requests_total` counts between two scrapes
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A real Prometheus, and the time of the last sample of its history."""
+
+    server: PrometheusServer
+    end: float
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """History of the last hour:
+
+    `requests_total{service, zone}` for every nasty label value and two zones; `load{service}`; the histogram
+    `duration_seconds{service}` for a and b.
+    """
+    folder: Path = tmp_path_factory.mktemp("prometheus")
+    end = float(int(time.time()))
+    times = scrape_times(end - 3600, end, SCRAPE)
+    series: list[Series] = []
+    for number, value in enumerate(NASTY):
+        for zone, factor in (("east", 1.0), ("west", 2.0)):
+            labels = {"service": value, "zone": zone}
+            series.append(steady_counter("requests_total", labels, times, PER_SCRAPE * factor + number))
+        series.append(steady_gauge("load", {"service": value}, times, number / 8))
+    for service in ("a", "b"):
+        series += steady_histogram("duration_seconds", {"service": service}, times, {0.1: 5.0, 0.5: 2.0})
+    server = PrometheusServer(folder)
+    write_blocks(series, server.data_folder)
+    with server:
+        yield World(server, end)
+
+
+@pytest.fixture
+def hostile() -> Iterator[Hostile]:
+    """hostile(*answers, tls=None): a started HostileServer."""
+    with ExitStack() as stack:
+
+        def start(*answers: Answer, **options: object) -> HostileServer:
+            return stack.enter_context(HostileServer(*answers, **options))  # type: ignore[arg-type]
+
+        yield start
+
+
+@pytest.fixture
+def source_of() -> Iterator[SourceOf]:
+    """source_of(url, **settings): a PrometheusSource."""
+    with ExitStack() as stack:
+
+        def make(url: str, **settings: object) -> PrometheusSource:
+            source = PrometheusSource(PrometheusSettings(url, **settings))  # type: ignore[arg-type]
+            stack.callback(source.close)
+            return source
+
+        yield make

@@ -1,0 +1,471 @@
+"""/metrics: the snapshot as it is, nothing old, never half a page."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from slo_daemon.adapters.gauges import FAMILIES, Kind, MetricsPage, NoTelemetry, SelfMetrics
+from slo_daemon.adapters.gauges.text import label_text, number_text
+from slo_daemon.core.pilot.records import RecordsUnavailable, Severity
+from slo_daemon.core.slo.measurement import DataState
+from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.query import Absent, FailReason
+from slo_daemon.core.slo.slo import Slo, SloInstance
+from slo_daemon.core.slo.state import SloState
+from slo_daemon.core.slo.window import Slot
+from slo_daemon.core.snapshot import SloView, Snapshot, SourceView, Specification
+from slo_daemon.demo.servers import find_binary
+from slo_daemon.ports import Telemetry
+from slo_daemon.spec.slos import RESERVED_LABELS
+from tests.factories import (
+    NOW,
+    PILOT,
+    SLOT,
+    all_readings,
+    bad_readings,
+    bucket_rows,
+    healthy_readings,
+    incident,
+    plain_pilot,
+    ratings_of,
+    records_of,
+    seed_pilot,
+    seed_records,
+    seed_slos,
+    snapshot_of,
+    view,
+)
+
+LONG_AGO = NOW - 7200.0
+
+
+def page_of(snapshot: Snapshot, now: float = NOW + 1) -> str:
+    return MetricsPage(SelfMetrics()).render(snapshot, now).decode()
+
+
+def samples(text: str) -> Iterator[Sample]:
+    for family in text_string_to_metric_families(text):
+        yield from family.samples
+
+
+def values(text: str, name: str, *keys: str) -> dict[object, float]:
+    """The values of one metric by the given labels; by the SLO (or nothing) without any."""
+    found: dict[object, float] = {}
+    for sample in samples(text):
+        if sample.name == name:
+            key = tuple(sample.labels[k] for k in keys) if keys else sample.labels.get("slo")
+            found[key[0] if isinstance(key, tuple) and len(key) == 1 else key] = sample.value
+    return found
+
+
+def one_hot(text: str, name: str, label: str, **labels: str) -> str:
+    """The label value whose series is 1; fails when it is not exactly one."""
+    (chosen,) = (
+        sample.labels[label]
+        for sample in samples(text)
+        if sample.name == name and labels.items() <= sample.labels.items() and sample.value == 1.0
+    )
+    return chosen
+
+
+def healthy() -> Snapshot:
+    pilot = seed_pilot()
+    return snapshot_of(pilot, [view(slo, healthy_readings(slo)) for slo in pilot.slos], seed_records())
+
+
+def test_the_page_holds_the_values_of_the_snapshot() -> None:
+    snapshot = healthy()
+    text = page_of(snapshot)
+
+    measured = {v.instance.slo.name: v.evaluation for v in snapshot.slos.values()}
+    assert values(text, "slo_sli_value") == {name: e.value for name, e in measured.items() if e is not None}
+    assert values(text, "slo_sli_value")["availability"] == 0.9995
+    assert values(text, "slo_alert_level") == dict.fromkeys(measured, 0.0)
+    assert values(text, "slo_met") == dict.fromkeys(measured, 1.0)
+    assert values(text, "slo_objective_value", "slo", "unit") == {
+        ("query-latency-p95", "seconds"): 0.05,
+        ("query-latency-p99", "seconds"): 0.1,
+        ("availability", "ratio"): 0.999,
+        ("error-rate", "ratio"): 0.001,
+    }
+    assert values(text, "slo_sli_ratio", "slo", "window") == {
+        ("availability", "1h"): 0.9995,
+        ("error-rate", "5m"): 0.9992,
+    }
+    assert values(text, "slo_last_good_evaluation_timestamp_seconds") == dict.fromkeys(measured, NOW)
+    for name in measured:
+        assert one_hot(text, "slo_data_state", "state", slo=name) == "ok"
+    assert one_hot(text, "slo_info", "objective", slo="availability") == "at least 99.9 %"
+
+
+def test_a_bad_day_shows_its_levels() -> None:
+    pilot = seed_pilot()
+    text = page_of(snapshot_of(pilot, [view(slo, bad_readings(slo)) for slo in pilot.slos], seed_records()))
+
+    assert set(values(text, "slo_alert_level").values()) == {2.0}
+    assert set(values(text, "slo_met").values()) == {0.0}
+
+
+def test_a_pilot_shows_its_verdict_criteria_incidents_and_satisfaction() -> None:
+    pilot = seed_pilot()
+    records = records_of(
+        [incident(1, Severity.CRITICAL), incident(2, resolution="mended")], ratings_of(5, 4, 3)
+    )
+    text = page_of(snapshot_of(pilot, [view(slo, healthy_readings(slo)) for slo in pilot.slos], records))
+
+    assert values(text, "pilot_ready", "pilot") == {PILOT: 0.0}
+    assert one_hot(text, "pilot_verdict", "verdict", pilot=PILOT) == "NOT_READY"
+    assert (
+        one_hot(text, "pilot_criterion", "state", criterion="Availability < 99.5%", role="rollback")
+        == "unknown"
+    )
+    assert values(text, "pilot_incidents", "severity", "state") == {
+        ("critical", "open"): 1.0, ("warning", "open"): 0.0, ("info", "open"): 0.0,
+        ("critical", "resolved"): 0.0, ("warning", "resolved"): 1.0, ("info", "resolved"): 0.0,
+    }  # fmt: skip
+    assert values(text, "pilot_user_satisfaction_mean", "pilot") == {PILOT: 4.0}
+    assert values(text, "pilot_user_satisfaction_responses", "pilot") == {PILOT: 3.0}
+    (lower,) = values(text, "pilot_user_satisfaction_lower").values()
+    (upper,) = values(text, "pilot_user_satisfaction_upper").values()
+    assert lower < 4.0 < upper
+    assert values(text, "pilot_ramp_percentage", "kind") == {"scheduled": 15.0}
+    assert values(text, "pilot_last_assessment_timestamp_seconds") == {None: NOW}
+
+
+def test_a_ready_pilot_is_ready_and_no_longer_when_nobody_evaluates() -> None:
+    pilot = plain_pilot()
+    snapshot = snapshot_of(pilot, [view(slo, healthy_readings(slo)) for slo in pilot.slos], records_of())
+
+    assert values(page_of(snapshot), "pilot_ready", "pilot") == {"plain": 1.0}
+    assert values(page_of(snapshot, NOW + 301), "pilot_ready", "pilot") == {"plain": 0.0}
+    assert values(page_of(replace(snapshot, assessments={})), "pilot_ready", "pilot") == {"plain": 0.0}
+
+
+def test_people_s_records_are_absent_while_the_store_cannot_be_read() -> None:
+    pilot = seed_pilot()
+    text = page_of(snapshot_of(pilot, [], RecordsUnavailable("io", "the disk is gone")))
+
+    assert values(text, "pilot_incidents") == {}
+    assert values(text, "pilot_user_satisfaction_responses") == {}
+
+
+def test_on_a_stall_values_vanish_while_levels_and_timestamps_stay() -> None:
+    pilot = seed_pilot()
+    snapshot = snapshot_of(pilot, [view(slo, bad_readings(slo)) for slo in pilot.slos], seed_records())
+    page = MetricsPage(SelfMetrics())
+
+    before = page.render(snapshot, NOW + 300).decode()
+    after = page.render(snapshot, NOW + 301).decode()
+
+    assert len(values(before, "slo_sli_value")) == 4
+    for name in ("slo_sli_value", "slo_sli_ratio", "slo_met", "pilot_verdict", "pilot_criterion"):
+        assert values(after, name) == {}
+    for name in ("slo_alert_level", "slo_last_good_evaluation_timestamp_seconds", "slo_info"):
+        assert values(after, name) == values(before, name) != {}
+    assert values(after, "pilot_last_assessment_timestamp_seconds") == {None: NOW}
+    assert one_hot(before, "slo_data_state", "state", slo="availability") == "ok"
+    assert one_hot(after, "slo_data_state", "state", slo="availability") == "unknown"
+
+
+def test_with_long_intervals_a_stall_is_three_of_them() -> None:
+    slot = Slot(NOW, 600.0)
+    slo = seed_slos()[2]
+    snapshot = snapshot_of(seed_pilot(), [view(slo, healthy_readings(slo), slot)], seed_records(), slot)
+
+    assert values(page_of(snapshot, NOW + 1800), "slo_met") == {"availability": 1.0}
+    assert values(page_of(snapshot, NOW + 1801), "slo_met") == {}
+
+
+def test_an_slo_that_fell_behind_loses_its_values_alone() -> None:
+    old, new = seed_slos()[2:]
+    views = [view(old, healthy_readings(old), Slot(NOW - 600, 30.0)), view(new, healthy_readings(new))]
+    text = page_of(snapshot_of(seed_pilot(), views, seed_records()))
+
+    assert values(text, "slo_met") == {"error-rate": 1.0}
+    assert set(values(text, "slo_alert_level")) == {"availability", "error-rate"}
+    assert one_hot(text, "slo_data_state", "state", slo="availability") == "unknown"
+
+
+def restarted(last_slot: float) -> Snapshot:
+    """What is known after a restart, before the first slot: a critical level, persisted with stale data."""
+    (slo,) = seed_slos()[2:3]
+    instance = SloInstance(slo)
+    state = SloState(
+        instance.id, Level.CRITICAL, since=LONG_AGO, data_state=DataState.STALE, last_slot=last_slot,
+        last_good_slot=LONG_AGO, sequence=3,
+    )  # fmt: skip
+    return Snapshot(Specification((slo,), (), "h"), None, None, {instance.id: SloView(instance, state, None)})
+
+
+def test_after_a_restart_the_persisted_level_and_data_state_are_there_before_the_first_slot() -> None:
+    text = page_of(restarted(last_slot=NOW - 60))
+
+    assert values(text, "slo_alert_level") == {"availability": 2.0}
+    assert one_hot(text, "slo_data_state", "state") == "stale"
+    assert values(text, "slo_last_good_evaluation_timestamp_seconds") == {"availability": LONG_AGO}
+    assert values(text, "slo_sli_value") == {}
+
+
+def test_after_a_long_downtime_the_level_is_there_and_the_data_state_is_unknown() -> None:
+    text = page_of(restarted(last_slot=LONG_AGO))
+
+    assert values(text, "slo_alert_level") == {"availability": 2.0}
+    assert one_hot(text, "slo_data_state", "state") == "unknown"
+
+
+def test_a_new_slo_has_a_level_before_it_was_ever_evaluated() -> None:
+    instance = SloInstance(seed_slos()[2])
+    text = page_of(
+        Snapshot(
+            Specification((instance.slo,), (), "h"),
+            None,
+            None,
+            {instance.id: SloView(instance, SloState(instance.id), None)},
+        )
+    )
+
+    assert values(text, "slo_alert_level") == {"availability": 0.0}
+    assert one_hot(text, "slo_data_state", "state") == "unknown"
+
+
+def test_a_removed_slo_vanishes_with_the_next_snapshot() -> None:
+    page, snapshot = MetricsPage(SelfMetrics()), healthy()
+    fewer = {key: kept for key, kept in snapshot.slos.items() if not key.endswith("/availability")}
+
+    assert "availability" in values(page.render(snapshot, NOW).decode(), "slo_alert_level")
+    text = page.render(replace(snapshot, slos=fewer), NOW).decode()
+
+    assert 'slo="availability"' not in text
+    assert set(values(text, "slo_alert_level")) == {"query-latency-p95", "query-latency-p99", "error-rate"}
+
+
+def test_an_edited_slo_shows_its_new_labels_and_objective() -> None:
+    page, slo = MetricsPage(SelfMetrics()), seed_slos()[2]
+    edited = replace(slo, labels=(("team", "search"),), window=slo.window.__class__(600))
+    first, second = (
+        page.render(snapshot_of(seed_pilot(), [view(s, healthy_readings(s))], seed_records()), NOW).decode()
+        for s in (slo, edited)
+    )
+
+    assert values(first, "slo_sli_value", "window") == {"1h": 0.9995}
+    assert values(second, "slo_sli_value", "window", "team") == {("10m", "search"): 0.9995}
+
+
+def test_a_quantile_beyond_the_last_bucket_is_exported_as_infinite() -> None:
+    slo = seed_slos()[0]
+    beyond = all_readings(slo, {"buckets": bucket_rows({"0.1": 10, "+Inf": 20_000})})
+    text = page_of(snapshot_of(seed_pilot(), [view(slo, beyond)], seed_records()))
+
+    assert values(text, "slo_sli_value") == {"query-latency-p95": float("inf")}
+    assert values(text, "slo_alert_level") == {"query-latency-p95": 2.0}
+
+
+def test_without_data_there_is_a_level_and_no_value() -> None:
+    slo = seed_slos()[2]
+    nothing = all_readings(slo, dict.fromkeys(healthy_readings(slo), Absent("q")))
+    text = page_of(snapshot_of(seed_pilot(), [view(slo, nothing)], seed_records()))
+
+    assert values(text, "slo_alert_level") == {"availability": 0.0}
+    assert one_hot(text, "slo_data_state", "state") == "no_data"
+    for name in ("slo_met", "slo_sli_value", "slo_sli_ratio"):
+        assert values(text, name) == {}
+
+
+def test_groups_are_told_apart_by_their_labels() -> None:
+    slo = replace(seed_slos()[2], labels=(("team", "search"),), group_by=("region",))
+    views = [
+        view(replace(slo, group_by=()), healthy_readings(slo), group=(("region", region),))
+        for region in ("eu", 'a "quoted"\\ one\n')
+    ]
+    text = page_of(snapshot_of(seed_pilot(), views, seed_records()))
+
+    assert set(values(text, "slo_alert_level", "region", "team")) == {
+        ("eu", "search"),
+        ('a "quoted"\\ one\n', "search"),
+    }
+
+
+@given(st.dictionaries(st.from_regex("[a-z_][a-z0-9_]{0,8}", fullmatch=True), st.text(), min_size=1))
+def test_any_label_value_reads_back_as_it_was(labels: dict[str, str]) -> None:
+    (sample,) = samples(f"metric{{{label_text(labels)}}} 1\n")
+
+    assert sample.labels == labels
+
+
+@given(st.floats(allow_nan=False))
+def test_any_number_reads_back_as_it_was(number: float) -> None:
+    (sample,) = samples(f"metric {number_text(number)}\n")
+
+    assert sample.value == number
+
+
+def test_the_same_snapshot_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, snapshot = MetricsPage(SelfMetrics()), healthy()
+    first = page._of_snapshot(snapshot, NOW)
+
+    assert page._of_snapshot(snapshot, NOW + 10) is first
+    assert page._of_snapshot(replace(snapshot), NOW + 10) is not first
+    assert page._of_snapshot(snapshot, NOW + 301) != first
+
+
+def test_an_error_while_rendering_is_raised_and_never_half_a_page() -> None:
+    snapshot = healthy()
+    broken = {**snapshot.slos, "x/y": None}  # a bug, as it may happen
+    page = MetricsPage(SelfMetrics())
+
+    with pytest.raises(AttributeError):
+        page.render(replace(snapshot, slos=broken), NOW)  # type: ignore[arg-type]
+    assert len(values(page.render(snapshot, NOW).decode(), "slo_alert_level")) == 4
+
+
+def busy_self_metrics() -> SelfMetrics:
+    """One of everything that can happen."""
+    told = SelfMetrics(["am-1"])
+    told.query_done(0.02, 400)
+    told.query_done(0.03, None)
+    told.query_failed(FailReason.TIMEOUT)
+    told.source_up(up=False)
+    told.clock_skew(-0.25)
+    told.slots(scheduled=3, missed=2, failed=1)
+    told.evaluation_took(0.4)
+    told.heartbeat(NOW)
+    told.store_failed("full")
+    told.reload(ok=True, at=NOW)
+    told.reload(ok=False, at=NOW + 5)
+    told.report_written(NOW + 1)
+    told.alerts_sent("am-1", 4)
+    told.alerts_failed("am-1", 1)
+    told.request("/metrics", 200)
+    return told
+
+
+def test_the_daemon_tells_about_itself_what_happened() -> None:
+    text = busy_self_metrics().text().decode()
+
+    flat = {(s.name, tuple(sorted(s.labels.values()))): s.value for s in samples(text)}
+    told = {
+        ("slo_daemon_queries_total", ()): 3.0,
+        ("slo_daemon_query_failures_total", ("timeout",)): 1.0,
+        ("slo_daemon_query_failures_total", ("connect",)): 0.0,
+        ("slo_daemon_query_samples_total", ()): 400.0,
+        ("slo_daemon_query_duration_seconds_count", ()): 2.0,
+        ("slo_daemon_source_up", ()): 0.0,
+        ("slo_daemon_clock_skew_seconds", ()): -0.25,
+        ("slo_daemon_evaluations_scheduled_total", ()): 3.0,
+        ("slo_daemon_evaluations_missed_total", ()): 2.0,
+        ("slo_daemon_evaluations_failed_total", ()): 1.0,
+        ("slo_daemon_evaluation_duration_seconds_count", ()): 1.0,
+        ("slo_daemon_heartbeat_timestamp_seconds", ()): NOW,
+        ("slo_daemon_store_up", ()): 0.0,
+        ("slo_daemon_store_errors_total", ("full",)): 1.0,
+        ("slo_daemon_store_errors_total", ("io",)): 0.0,
+        ("slo_daemon_config_last_reload_successful", ()): 0.0,
+        ("slo_daemon_config_last_reload_success_timestamp_seconds", ()): NOW,
+        ("slo_daemon_report_last_success_timestamp_seconds", ()): NOW + 1,
+        ("slo_daemon_alerts_sent_total", ("am-1",)): 4.0,
+        ("slo_daemon_alerts_failed_total", ("am-1",)): 1.0,
+        ("slo_daemon_http_requests_total", ("/metrics", "200")): 1.0,
+    }
+    assert {key: flat.get(key) for key in told} == told
+
+
+def test_a_store_that_works_again_is_up() -> None:
+    told = busy_self_metrics()
+    told.store_worked()
+
+    assert values(told.text().decode(), "slo_daemon_store_up") == {None: 1.0}
+
+
+def test_what_has_not_happened_yet_is_absent_and_not_of_1970() -> None:
+    text = SelfMetrics().text().decode()
+
+    names = {sample.name for sample in samples(text)}
+    assert "slo_daemon_queries_total" in names
+    assert not {name for name in names if "timestamp" in name or name.endswith("_up")}
+    assert not {name for name in names if name.endswith("_created")}
+
+
+def test_both_implementations_are_telemetry() -> None:
+    told: Telemetry = SelfMetrics()
+    nobody: Telemetry = NoTelemetry()
+
+    methods = [name for name in vars(Telemetry) if not name.startswith("_")]
+    assert methods
+    for name in methods:
+        assert callable(getattr(told, name))
+        assert callable(getattr(nobody, name))
+
+
+def full_page() -> str:
+    """A page with every family of the table."""
+    snapshot = replace(healthy(), source=SourceView(False, "connect", "refused", None))
+    return MetricsPage(busy_self_metrics()).render(snapshot, NOW).decode()
+
+
+def test_the_table_is_all_there_is_and_all_of_it_is_there() -> None:
+    families = {
+        family.name + ("_total" if family.type == "counter" else ""): family
+        for family in text_string_to_metric_families(full_page())
+    }
+
+    assert set(families) == set(FAMILIES)
+    for name, family in families.items():
+        assert (family.type, family.documentation) == (FAMILIES[name].kind.value, FAMILIES[name].help)
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        assert labels == set(FAMILIES[name].labels)
+
+
+def test_names_follow_the_conventions() -> None:
+    for name, family in FAMILIES.items():
+        assert name.endswith("_total") == (family.kind is Kind.COUNTER)
+        assert family.help.endswith(".")
+        assert "\n" not in family.help
+
+
+def test_a_specification_cannot_give_an_slo_the_labels_that_we_set() -> None:
+    ours = {label for name, f in FAMILIES.items() if not name.startswith("slo_daemon_") and "slo" in f.labels
+            for label in f.labels}  # fmt: skip
+
+    assert ours <= RESERVED_LABELS
+
+
+@pytest.mark.servers
+def test_promtool_has_nothing_to_say_against_the_page() -> None:
+    result = subprocess.run(
+        [find_binary("promtool"), "check", "metrics"], input=full_page(), capture_output=True, text=True
+    )
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def many(count: int) -> list[SloView]:
+    def slo(number: int) -> Slo:
+        return replace(
+            seed_slos()[2], name=f"availability-{number}", labels=(("team", f"team-{number % 50}"),)
+        )
+
+    return [view(s, healthy_readings(s)) for s in map(slo, range(count))]
+
+
+@pytest.mark.slow
+def test_ten_thousand_slos_render_within_a_second() -> None:
+    views = {v.instance.id: v for v in many(10_000)}
+    page, snapshot = MetricsPage(SelfMetrics()), Snapshot(Specification((), (), "h"), SLOT, None, views)
+
+    seconds = []
+    for _ in range(3):
+        snapshot = replace(snapshot)
+        started = perf_counter()
+        text = page.render(snapshot, NOW)
+        seconds.append(perf_counter() - started)
+
+    print(f"{text.count(b'{')} series, {len(text)} bytes: {[round(1000 * s) for s in seconds]} ms")
+    assert text.count(b"slo_alert_level{") == 10_000
+    assert min(seconds) < 1.0

@@ -1,0 +1,116 @@
+"""Grouped queries on a real Prometheus give each ask what it would have got alone, whatever its label values hold."""
+
+from functools import cache
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from slo_daemon.adapters.prometheus import PrometheusSource
+from slo_daemon.core.slo.query import Absent, Ask, Form, Query, QueryPlan, Reading, Samples
+from slo_daemon.core.slo.selector import Matcher, Selector, parse_selector
+from tests.adapters.conftest import SourceOf, World
+from tests.adapters.nasty_labels import NASTY
+
+pytestmark = pytest.mark.servers
+
+ABSENT = ("b|a", "aXb", "\\E", "nobody", "\t", "\ufffd\ufffd", ".", "|", "(", "[", "a" * 500)
+
+
+class Asker:
+    """Asks the world, and remembers what each ask gives alone."""
+
+    def __init__(self, source: PrometheusSource, at: float) -> None:
+        self._source = source
+        self._at = at
+        self.alone = cache(self._alone)
+
+    def readings(self, query: Query) -> dict[Ask, Reading]:
+        reply = self._source.query(query.promql, self._at, 10.0)
+        return query.readings(Samples(query.promql, reply.rows) if reply.rows else Absent(query.promql))
+
+    def _alone(self, ask: Ask) -> Reading:
+        return self.readings(Query(ask.promql(), (ask,)))[ask]
+
+
+@pytest.fixture
+def asker(world: World, source_of: SourceOf) -> Asker:
+    return Asker(source_of(world.url), world.end)
+
+
+def assert_same(together: Reading, alone: Reading) -> None:
+    assert type(together) is type(alone)
+    if isinstance(together, Samples) and isinstance(alone, Samples):
+        assert {row.labels: pytest.approx(row.value) for row in together.rows} == {
+            row.labels: row.value for row in alone.rows
+        }
+
+
+def of_service(value: str, form: Form = Form.EVENTS, by: tuple[str, ...] = (), window: int = 1800) -> Ask:
+    return Ask(form, Selector("requests_total", (Matcher("service", "=", value),)), window, by)
+
+
+@pytest.mark.parametrize("value", NASTY)
+def test_a_quoted_value_selects_its_own_series_and_no_other(value: str, world: World, asker: Asker) -> None:
+    for operator, text in (("=", value), ("=~", QueryPlan.of([of_service(value), of_service("nobody")]))):
+        if isinstance(text, QueryPlan):
+            ask = Ask(Form.PRESENCE, Selector("requests_total"), 60, ("service",))
+            promql = text.queries[0].promql.replace("increase", "count_over_time")
+        else:
+            selector = Selector("requests_total", (Matcher("service", operator, text),))
+            ask = Ask(Form.PRESENCE, selector, 60, ("service",))
+            promql = ask.promql()
+        (reading,) = asker.readings(Query(promql, (ask,))).values()
+        assert isinstance(reading, Samples)
+        assert [row.label("service") for row in reading.rows] == [value]
+        assert parse_selector(str(Selector("x", (Matcher("a", "=", value),)))).matchers[0].value == value
+
+
+def test_all_nasty_values_are_one_query_and_each_gets_its_own_numbers(asker: Asker) -> None:
+    asks = [of_service(value) for value in (*NASTY, *ABSENT)]
+    (query,) = QueryPlan.of(asks).queries
+
+    found = asker.readings(query)
+
+    assert sum(isinstance(reading, Samples) for reading in found.values()) == len(NASTY)
+    for ask in asks:
+        assert_same(found[ask], asker.alone(ask))
+
+
+asks = st.builds(
+    of_service,
+    st.sampled_from((*NASTY, *ABSENT)),
+    st.sampled_from([form for form in Form if form not in (Form.RAW, Form.BUCKETS)]),
+    st.sampled_from([(), ("zone",), ("service",), ("zone", "service")]),
+    st.sampled_from([300, 1800]),
+)
+asks_by_zone = st.builds(
+    lambda ask, zone: Ask(
+        ask.form,
+        Selector("requests_total", tuple(sorted((*ask.selector.matchers, Matcher("zone", "=", zone))))),
+        ask.window,
+        (),
+    ),
+    asks,
+    st.sampled_from(["east", "west", "", "north"]),
+)
+buckets = st.builds(
+    lambda service, by: Ask(
+        Form.BUCKETS, Selector("duration_seconds_bucket", (Matcher("service", "=", service),)), 1800, by
+    ),
+    st.sampled_from(["a", "b", "c"]),
+    st.sampled_from([(), ("service",)]),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    several=st.lists(st.one_of(asks, asks_by_zone, buckets), min_size=2, max_size=25),
+    shard=st.integers(1, 30),
+)
+def test_what_is_asked_together_is_what_is_asked_alone(asker: Asker, several: list[Ask], shard: int) -> None:
+    plan = QueryPlan.of(several, shard=shard)
+
+    for query in plan.queries:
+        for ask, reading in asker.readings(query).items():
+            assert_same(reading, asker.alone(ask))

@@ -1,0 +1,151 @@
+"""What every MetricSource must do: the same tests over the real adapter with a real Prometheus, and the shipped fake."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource
+from slo_daemon.adapters.scripted_source import Answer, ScriptedSource
+from slo_daemon.core.slo.query import FailReason, Sample
+from slo_daemon.ports import MetricSource, Reply, SourceError
+
+TWO_ROWS = 'sum by (service) (last_over_time(load{service=~"a|b"}[1h]))'
+NOTHING = "no_such_metric"
+NOT_A_NUMBER = "vector(0) / 0"
+INFINITE = "vector(1) / 0"
+BROKEN = "sum by ("
+MANY_TO_MANY = "max_over_time(load[1h]) + on () max_over_time(load[1h])"
+AS_OF = "vector(time())"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A source, the time of its data, and its own clock's time now."""
+
+    source: MetricSource
+    at: float
+    now: Callable[[], float]
+
+
+def script(promql: str, at: float) -> Answer:
+    """What a Prometheus with the same history says."""
+    match promql:
+        case "vector(time())":
+            return [Sample((), at)]
+        case "vector(0) / 0":
+            return [Sample((), float("nan"))]
+        case "vector(1) / 0":
+            return [Sample((), float("inf"))]
+        case "sum by (":
+            return SourceError(FailReason.BAD_QUERY, "unclosed parenthesis", permanent=True)
+        case _ if "on ()" in promql:
+            return SourceError(FailReason.EXECUTION, "many-to-many matching", permanent=True)
+        case _ if promql == TWO_ROWS:
+            return Reply((Sample((("service", "a"),), 0.0), Sample((("service", "b"),), 0.125)), samples=2)
+        case _:
+            return []
+
+
+@pytest.fixture(params=["scripted", pytest.param("prometheus", marks=pytest.mark.servers)])
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    if request.param == "scripted":
+        fake = ScriptedSource(script, clock=1_700_000_000.0)
+        yield Subject(fake, 1_700_000_000.0, lambda: fake.clock)
+        fake.close()
+    else:
+        world = request.getfixturevalue("world")
+        source = PrometheusSource(PrometheusSettings(world.url))
+        yield Subject(source, world.end, time.time)
+        source.close()
+
+
+def failure(subject: Subject, promql: str, deadline: float = 5.0) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        subject.source.query(promql, subject.at, deadline)
+    return caught.value
+
+
+def test_rows_come_with_their_labels_sorted_and_their_values(subject: Subject) -> None:
+    reply = subject.source.query(TWO_ROWS, subject.at, 5.0)
+
+    assert {row.labels: row.value for row in reply.rows} == {
+        (("service", "a"),): 0.0,
+        (("service", "b"),): 0.125,
+    }
+
+
+def test_nothing_selected_is_an_answer_without_rows_and_no_failure(subject: Subject) -> None:
+    assert subject.source.query(NOTHING, subject.at, 5.0).rows == ()
+
+
+def test_the_query_is_answered_as_of_the_time_that_was_asked_for(subject: Subject) -> None:
+    asked = subject.at - 1234.5
+
+    assert [row.value for row in subject.source.query(AS_OF, asked, 5.0).rows] == [asked]
+
+
+def test_what_is_no_number_is_passed_on_as_it_is(subject: Subject) -> None:
+    (nan,) = subject.source.query(NOT_A_NUMBER, subject.at, 5.0).rows
+    (infinite,) = subject.source.query(INFINITE, subject.at, 5.0).rows
+
+    assert nan.value != nan.value
+    assert infinite.value == float("inf")
+
+
+def test_a_broken_query_fails_for_good(subject: Subject) -> None:
+    error = failure(subject, BROKEN)
+
+    assert (error.reason, error.permanent) == (FailReason.BAD_QUERY, True)
+
+
+def test_a_query_that_cannot_be_run_fails_for_good(subject: Subject) -> None:
+    error = failure(subject, MANY_TO_MANY)
+
+    assert (error.reason, error.permanent) == (FailReason.EXECUTION, True)
+
+
+def test_a_failure_says_in_one_short_line_what_was_seen(subject: Subject) -> None:
+    for promql in (BROKEN, MANY_TO_MANY):
+        error = failure(subject, promql)
+        assert 0 < len(error.detail) <= 300
+        assert error.detail.isprintable()
+        assert str(error) == f"{error.reason}: {error.detail}"
+
+
+@pytest.mark.parametrize("deadline", [0.0, -1.0])
+def test_without_time_left_nothing_is_asked(subject: Subject, deadline: float) -> None:
+    assert failure(subject, TWO_ROWS, deadline).reason is FailReason.TIMEOUT
+    with pytest.raises(SourceError) as caught:
+        subject.source.server_time(deadline)
+    assert caught.value.reason is FailReason.TIMEOUT
+
+
+def test_the_source_tells_its_own_time(subject: Subject) -> None:
+    assert subject.source.server_time(5.0) == pytest.approx(subject.now(), abs=2.0)
+
+
+def test_several_threads_may_ask_at_once(subject: Subject) -> None:
+    times = [subject.at - 60.0 * n for n in range(32)]
+
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda at: subject.source.query(AS_OF, at, 10.0), times))
+
+    assert [reply.rows[0].value for reply in replies] == times
+
+
+def test_a_closed_source_answers_no_more_and_may_be_closed_again(subject: Subject) -> None:
+    subject.source.close()
+    subject.source.close()
+
+    assert failure(subject, TWO_ROWS).reason is FailReason.CONNECT
+    with pytest.raises(SourceError):
+        subject.source.server_time(5.0)
+
+
+def test_samples_are_counted_or_not_told(subject: Subject) -> None:
+    samples = subject.source.query(TWO_ROWS, subject.at, 5.0).samples
+
+    assert samples is None or samples >= 2

@@ -1,0 +1,193 @@
+"""Whatever is done to both, the database and the store in memory tell the same, also after the database was reopened."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from slo_daemon.adapters.memory_store import MemoryStore
+from slo_daemon.core.pilot.records import IncidentChange, NewFeedback, NewIncident, Severity
+from slo_daemon.core.slo.measurement import DataState
+from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
+from slo_daemon.ports import Act, KeyReusedError, Store
+from tests.adapters.stores import open_store
+
+SINKS = ("am-0", "am-1")
+PILOTS = ("shop", "other")
+
+# Few values each, so that runs meet the same keys, slots and times again and again.
+slo_ids = st.sampled_from(["shop/a", 'shop/b{zone="1"}'])
+slots = st.sampled_from([60.0, 120.0, 180.0, 240.5])
+times = st.sampled_from([0.0, 10.0, 10.5, 1e9])
+levels = st.sampled_from(Level)
+sinks = st.lists(st.sampled_from(SINKS), max_size=2)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+numbers = st.floats(allow_nan=False)
+states = st.builds(
+    SloState,
+    slo_ids,
+    level=levels,
+    since=numbers,
+    reason=st.none() | st.sampled_from(TransitionReason),
+    data_state=st.sampled_from(DataState),
+    last_slot=st.none() | slots,
+    last_good_slot=st.none() | slots,
+    warning_run=st.integers(0, 2**31),
+    clear_to=levels,
+    missing_seconds=numbers,
+    sequence=st.integers(0, 3),
+)
+transitions = st.builds(
+    Transition,
+    slo_ids,
+    st.integers(1, 3),
+    slots,
+    levels,
+    levels,
+    st.sampled_from([reason for reason in TransitionReason if reason is not TransitionReason.REMOVED]),
+    texts,
+    st.none() | numbers,
+)
+removals = st.builds(
+    Transition,
+    slo_ids,
+    st.integers(1, 4),
+    slots,
+    levels,
+    st.just(Level.NONE),
+    st.just(TransitionReason.REMOVED),
+    texts,
+)
+severities = st.sampled_from(Severity)
+incidents = st.builds(
+    NewIncident,
+    st.sampled_from(PILOTS),
+    texts,
+    severities,
+    texts,
+    times,
+    st.none() | texts,
+    st.none() | times,
+)
+changes = st.builds(
+    IncidentChange,
+    st.none() | severities,
+    st.none() | texts,
+    st.none() | texts,
+    st.none() | times,
+)
+contexts = st.dictionaries(
+    texts, st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
+)
+ratings = st.builds(
+    NewFeedback,
+    st.sampled_from(PILOTS),
+    st.sampled_from(["ada", "bob"]),
+    st.integers(1, 5),
+    texts,
+    times,
+    contexts,
+)
+acts = st.builds(
+    Act, st.sampled_from(["ada", "ops"]), times, st.none() | st.sampled_from(["k1", "k2"]), st.sampled_from(["", "c"])
+)
+
+
+class TwoStores(RuleBasedStateMachine):
+    """The same calls to both; equal answers."""
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "store.db"
+        self.database = open_store(self.path)
+        self.memory = MemoryStore()
+
+    def teardown(self) -> None:
+        self.database.close()
+        self.folder.cleanup()
+
+    def both(self, call: Callable[[Store], Any]) -> Any:
+        mine, theirs = (_answer(call, store) for store in (self.database, self.memory))
+        assert _with_kinds(mine) == _with_kinds(theirs)
+        return mine
+
+    @rule(states=st.lists(states, max_size=3), told=st.lists(transitions, max_size=3), sinks=sinks)
+    def commit_slot(self, states: list[SloState], told: list[Transition], sinks: list[str]) -> None:
+        self.both(lambda store: store.commit_slot(states, told, sinks))
+
+    @rule(removals=st.lists(removals, max_size=2), sinks=sinks)
+    def forget(self, removals: list[Transition], sinks: list[str]) -> None:
+        self.both(lambda store: store.forget(removals, sinks))
+
+    @rule(sink=st.sampled_from(SINKS), data=st.data())
+    def deliver(self, sink: str, data: st.DataObject) -> None:
+        waiting = self.both(lambda store: store.undelivered(sink))
+        taken = data.draw(st.lists(st.sampled_from(waiting))) if waiting else []
+        self.both(lambda store: store.delivered(sink, taken))
+
+    @rule(incident=incidents, act=acts)
+    def record_incident(self, incident: NewIncident, act: Act) -> None:
+        self.both(lambda store: store.record_incident(incident, act))
+
+    @rule(pilot=st.sampled_from(PILOTS), number=st.integers(-1, 5), change=changes, act=acts)
+    def change_incident(self, pilot: str, number: int, change: IncidentChange, act: Act) -> None:
+        self.both(lambda store: store.change_incident(pilot, number, change, act))
+
+    @rule(feedback=ratings, act=acts)
+    def record_feedback(self, feedback: NewFeedback, act: Act) -> None:
+        self.both(lambda store: store.record_feedback(feedback, act))
+
+    @rule()
+    def reopen(self) -> None:
+        self.database.close()
+        self.database = open_store(self.path)
+
+    @rule(since=times, limit=st.integers(0, 3))
+    def ask(self, since: float, limit: int) -> None:
+        self.both(lambda store: store.undelivered(SINKS[0], limit))
+        self.both(lambda store: store.transitions(None, limit))
+        self.both(lambda store: store.transitions("shop/a", limit))
+        self.both(lambda store: store.audit(limit))
+        self.both(lambda store: store.records("shop", since, limit, limit))
+        self.both(lambda store: store.incident("shop", limit))
+
+    @invariant()
+    def they_agree(self) -> None:
+        self.both(lambda store: store.states())
+        self.both(lambda store: store.transitions(limit=1000))
+        for sink in SINKS:
+            self.both(lambda store, sink=sink: store.undelivered(sink))
+        for pilot in PILOTS:
+            self.both(lambda store, pilot=pilot: store.incidents(pilot))
+            self.both(lambda store, pilot=pilot: store.feedback(pilot))
+            self.both(lambda store, pilot=pilot: store.records(pilot, 10.0))
+        self.both(lambda store: store.audit(1000))
+
+
+def _answer(call: Callable[[Store], Any], store: Store) -> Any:
+    try:
+        return call(store)
+    except KeyReusedError as error:
+        return str(error)
+
+
+def _with_kinds(value: Any) -> Any:
+    """The same value, but 1, 1.0 and True differ, as do an enumeration's member and its text."""
+    if is_dataclass(value):
+        return type(value), [(field.name, _with_kinds(getattr(value, field.name))) for field in fields(value)]
+    if isinstance(value, Mapping):
+        return {(type(key), key): _with_kinds(entry) for key, entry in value.items()}
+    if isinstance(value, tuple):
+        return [_with_kinds(entry) for entry in value]
+    return type(value), value
+
+
+TwoStores.TestCase.settings = settings(max_examples=int(__import__("os").environ.get("N","30")), stateful_step_count=25, deadline=None)
+test_the_database_and_memory_tell_the_same = TwoStores.TestCase
