@@ -129,27 +129,11 @@ class Override:
     origin: str
 
 
-def override(
-    *,
-    specs: Sequence[str] = (),
-    prometheus: str | None = None,
-    interval: str | None = None,
-    store: str | None = None,
-    listen: str | None = None,
-    reports: str | None = None,
-    log_format: str | None = None,
-    log_level: str | None = None,
-) -> tuple[Override, ...]:
+def override(*, specs: Sequence[str] = (), prometheus: str | None = None) -> tuple[Override, ...]:
     """The options of a command as overrides; what is not given changes nothing."""
     given = (
-        Override(("prometheus", "url"), prometheus or "", "option --prometheus"),
-        Override(("evaluation", "interval"), interval or "", "option --interval"),
-        Override(("store", "url"), store or "", "option --store"),
-        Override(("web", "listen"), listen or "", "option --listen"),
-        Override(("reports", "folder"), reports or "", "option --reports"),
-        Override(("logs", "format"), log_format or "", "option --log-format"),
-        Override(("logs", "level"), log_level or "", "option --log-level"),
         Override(("specs",), tuple(specs), "option --spec"),
+        Override(("prometheus", "url"), prometheus or "", "option --prometheus"),
     )
     return tuple(one for one in given if one.value)
 

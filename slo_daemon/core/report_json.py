@@ -121,7 +121,7 @@ def _changes_json(report: Report) -> Json:
 
 
 def previous_report(content: Mapping[str, Any]) -> PreviousReport:
-    """What an earlier `report_json` said. Raises KeyError, TypeError or ValueError when it is not one."""
+    """What an earlier `report_json` said. Raises KeyError, TypeError, ValueError or OverflowError for another content."""
     incidents, satisfaction = content["incidents"], content["satisfaction"]
     votes = satisfaction["votes"] if satisfaction else 0
     return PreviousReport(

@@ -236,7 +236,7 @@ def _changes(report: Report) -> str:
         case Unreadable(detail=detail):
             parts.append(f"The previous report cannot be read: {escape(detail)}")
         case None:
-            parts.append("This is the first report.")
+            parts.append("There is no earlier report to compare with.")
     return "\n\n".join([*parts, "### Level changes", _transitions(report)])
 
 

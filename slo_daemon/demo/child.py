@@ -90,7 +90,7 @@ class Child:
 
     def stop(self, grace_seconds: float) -> None:
         """SIGTERM, then SIGKILL once the grace is over. Safe to call on a frozen or an already dead process."""
-        self._send(signal.SIGTERM)
+        self.send(signal.SIGTERM)
         self.thaw()  # a frozen process acts on SIGTERM only after it was thawed
         try:
             self._process.wait(grace_seconds)
@@ -98,16 +98,17 @@ class Child:
             self.kill()
 
     def kill(self) -> None:
-        self._send(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         self._process.wait()
 
     def freeze(self) -> None:
         """SIGSTOP, and wait until every thread has stopped: the signal alone leaves time for another answer."""
-        self._send(signal.SIGSTOP)
+        self.send(signal.SIGSTOP)
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
-        self._send(signal.SIGCONT)
+        self.send(signal.SIGCONT)
 
-    def _send(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the process."""
         self._process.send_signal(number)  # does nothing once the process was reaped

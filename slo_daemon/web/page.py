@@ -9,11 +9,12 @@ from importlib.resources import files
 from fastapi import FastAPI, Response
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from slo_daemon.core.pilot.pilot import Pilot
+from slo_daemon.core.pilot.pilot import Pilot, Role
 from slo_daemon.core.pilot.readiness import LONGEST_SLOT_AGE
 from slo_daemon.core.pilot.records import Incident, Records
-from slo_daemon.core.pilot.verdict import Advice, Assessment, Finding, Truth, Verdict
+from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict
 from slo_daemon.core.quantity import show_duration
+from slo_daemon.core.report import ADVICE_WORDS, EFFECT_SYMBOLS, LEVEL_WORDS, MET_SYMBOLS, VERDICT_WORDS
 from slo_daemon.core.slo.measurement import DataState, Measured
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
@@ -29,35 +30,51 @@ from slo_daemon.core.snapshot import SloView, Snapshot
 from slo_daemon.ports import SinkError
 from slo_daemon.web.parts import Rooms, WebParts
 
-# Tone (for the colour), symbol and words: a colour never speaks alone.
+Mark = tuple[str, str, str]  # tone (for the colour), symbol, word: a colour never speaks alone
+
+
+def _mark(tone: str, said: str) -> Mark:
+    """From the words that reports use: `✓ met`."""
+    symbol, _, word = said.partition(" ")
+    return tone, symbol, word
+
+
 VERDICTS = {
-    Verdict.READY: ("good", "✓", "Ready"),
-    Verdict.NOT_READY: ("bad", "✕", "Not ready"),
-    Verdict.INCONCLUSIVE: ("open", "?", "Inconclusive"),
+    Verdict.READY: _mark("good", VERDICT_WORDS[Verdict.READY]),
+    Verdict.NOT_READY: _mark("bad", VERDICT_WORDS[Verdict.NOT_READY]),
+    Verdict.INCONCLUSIVE: _mark("open", VERDICT_WORDS[Verdict.INCONCLUSIVE]),
 }
-ADVICE = {Advice.ADVANCE: "advance", Advice.HOLD: "hold", Advice.ROLLBACK: "roll back"}
 LEVELS = {
-    Level.NONE: ("good", "●", "none"),
-    Level.WARNING: ("warn", "▲", "warning"),
-    Level.CRITICAL: ("bad", "■", "critical"),
+    Level.NONE: _mark("good", f"● {LEVEL_WORDS[Level.NONE]}"),
+    Level.WARNING: _mark("warn", LEVEL_WORDS[Level.WARNING]),
+    Level.CRITICAL: _mark("bad", LEVEL_WORDS[Level.CRITICAL]),
+}
+MET = {
+    True: _mark("good", MET_SYMBOLS[True]),
+    False: _mark("bad", MET_SYMBOLS[False]),
+    None: _mark("open", MET_SYMBOLS[None]),
+}
+EFFECTS = {
+    Effect.PASS: ("good", EFFECT_SYMBOLS[Effect.PASS], "fine"),
+    Effect.BLOCK: ("bad", EFFECT_SYMBOLS[Effect.BLOCK], "blocks"),
+    Effect.FIRE: ("bad", EFFECT_SYMBOLS[Effect.FIRE], "fired"),
+    Effect.OPEN: ("open", EFFECT_SYMBOLS[Effect.OPEN], "open"),
 }
 DATA = {
     DataState.OK: ("good", "✓", "ok"),
     DataState.NO_TRAFFIC: ("open", "–", "no traffic"),
     DataState.NO_DATA: ("warn", "∅", "no data"),
     DataState.STALE: ("warn", "◷", "stale"),
-    DataState.ERROR: ("bad", "✕", "error"),
+    DataState.ERROR: ("bad", "✗", "error"),
     DataState.UNKNOWN: ("open", "?", "unknown"),
 }
-MET = {True: ("good", "✓", "met"), False: ("bad", "✕", "missed"), None: ("open", "?", "not known")}
-TRUTHS = {
-    Truth.TRUE: ("good", "✓", "yes"),
-    Truth.FALSE: ("bad", "✕", "no"),
-    Truth.UNKNOWN: ("open", "?", "not known"),
+ROLES = {
+    Role.DEFAULT: "every pilot",
+    Role.GO_LIVE: "go-live criterion",
+    Role.SUCCESS: "success metric",
+    Role.ROLLBACK: "rollback trigger",
 }
-UNASSESSED = ("open", "…", "Not assessed yet")
-
-Mark = tuple[str, str, str]
+UNASSESSED = ("open", "…", "not assessed yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +97,7 @@ class FindingRow:
     """One criterion."""
 
     mark: Mark
+    role: str
     text: str
     detail: str
 
@@ -173,7 +191,7 @@ def _section(
         name=name,
         pilot=pilot,
         verdict=_verdict(assessment, old),
-        advice=ADVICE[assessment.advice] if assessment is not None else "",
+        advice=ADVICE_WORDS[assessment.advice] if assessment is not None else "",
         assessment=assessment,
         findings=tuple(_finding(finding) for finding in assessment.findings)
         if assessment is not None
@@ -188,11 +206,11 @@ def _verdict(assessment: Assessment | None, old: bool) -> Mark:
     if assessment is None:
         return UNASSESSED
     mark = VERDICTS[assessment.verdict]
-    return ("open", "◷", f"Was: {mark[2].lower()}") if old else mark
+    return ("open", "◷", f"was {mark[2]}") if old else mark
 
 
 def _finding(finding: Finding) -> FindingRow:
-    return FindingRow(TRUTHS[finding.state], finding.text, finding.detail)
+    return FindingRow(EFFECTS[finding.effect], ROLES[finding.role], finding.text, finding.detail)
 
 
 def _row(view: SloView) -> SloRow:

@@ -115,8 +115,9 @@ class Doorkeeper:
             return ProblemError(
                 403,
                 "role_not_configured",
-                f"no token is configured for the role {wanted}, so nobody may do this; put a token into a file, "
-                f"name it in the settings under web.tokens.{wanted}_file, and restart",
+                f"no token is configured for the role {wanted}, so nobody may do this; write a token into a file, name "
+                f"it in the settings as web.tokens.{wanted}.file (or set SLO_DAEMON_WEB_TOKENS_{wanted.upper()}), "
+                "and restart",
             )
         if held:
             names = ", ".join(sorted(held))

@@ -91,7 +91,7 @@ class Reporter:
             return None if text is None else previous_report(json.loads(text))
         except SinkError as error:
             return Unreadable(str(error))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             return Unreadable(f"it is not a report of this program ({error!r})")
 
     def _transitions(self) -> Transitions | Unreadable:

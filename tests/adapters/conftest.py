@@ -12,6 +12,7 @@ from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource
 from slo_daemon.demo.history import write_blocks
 from slo_daemon.demo.openmetrics import Series, scrape_times, steady_counter, steady_gauge, steady_histogram
 from slo_daemon.demo.servers import PrometheusServer
+from slo_daemon.ports import SourceError
 from tests.adapters.hostile_http import Answer, HostileServer
 from tests.adapters.nasty_labels import NASTY
 
@@ -80,3 +81,13 @@ def source_of() -> Iterator[SourceOf]:
             return source
 
         yield make
+
+
+def asked(source: PrometheusSource, deadline: float) -> tuple[SourceError | None, float]:
+    """How a query failed, if it did, and how long it took."""
+    started = time.monotonic()
+    try:
+        source.query("up", 0.0, deadline)
+    except SourceError as error:
+        return error, time.monotonic() - started
+    return None, time.monotonic() - started

@@ -1,8 +1,12 @@
 """An HTTP server on loopback that answers each request just as badly as it is told to."""
 
+import contextlib
+import json
 import socket
 import ssl
+import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -50,6 +54,43 @@ def http(
         lines.append("Connection: close")
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+ROWS = json.dumps(
+    {
+        "status": "success",
+        "data": {"resultType": "vector", "result": [{"metric": {"a": "b"}, "value": [1, "2"]}]},
+    }
+).encode()
+OK = http(ROWS)
+NOT_READY = http(b"Service Unavailable", "503 Service Unavailable")
+
+
+def stall(after: bytes) -> Callable[[socket.socket], None]:
+    def act(connection: socket.socket) -> None:
+        connection.sendall(after)
+        connection.recv(1)  # until the client goes away
+
+    return act
+
+
+def drip(before: bytes, slowly: bytes) -> Callable[[socket.socket], None]:
+    def act(connection: socket.socket) -> None:
+        connection.sendall(before)
+        for byte in slowly:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.05)
+
+    return act
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def hang_up(connection: socket.socket) -> None:
+    connection.shutdown(socket.SHUT_WR)
 
 
 class HostileServer:
@@ -144,10 +185,8 @@ class HostileServer:
 
 
 def _shut(sock: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
 
 
 def _read(sock: socket.socket) -> Request | None:

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slo_daemon.adapters.prometheus import PrometheusSource
-from slo_daemon.core.slo.query import Absent, Ask, Form, Query, QueryPlan, Reading, Samples
-from slo_daemon.core.slo.selector import Matcher, Selector, parse_selector
+from slo_daemon.core.slo.query import Absent, Ask, Form, Query, QueryPlan, Reading, Sample, Samples
+from slo_daemon.core.slo.selector import Matcher, Selector
 from tests.adapters.conftest import SourceOf, World
 from tests.adapters.nasty_labels import NASTY
 
@@ -25,9 +25,12 @@ class Asker:
         self._at = at
         self.alone = cache(self._alone)
 
+    def rows(self, promql: str) -> tuple[Sample, ...]:
+        return self._source.query(promql, self._at, 10.0).rows
+
     def readings(self, query: Query) -> dict[Ask, Reading]:
-        reply = self._source.query(query.promql, self._at, 10.0)
-        return query.readings(Samples(query.promql, reply.rows) if reply.rows else Absent(query.promql))
+        rows = self.rows(query.promql)
+        return query.readings(Samples(query.promql, rows) if rows else Absent(query.promql))
 
     def _alone(self, ask: Ask) -> Reading:
         return self.readings(Query(ask.promql(), (ask,)))[ask]
@@ -51,19 +54,12 @@ def of_service(value: str, form: Form = Form.EVENTS, by: tuple[str, ...] = (), w
 
 
 @pytest.mark.parametrize("value", NASTY)
-def test_a_quoted_value_selects_its_own_series_and_no_other(value: str, world: World, asker: Asker) -> None:
-    for operator, text in (("=", value), ("=~", QueryPlan.of([of_service(value), of_service("nobody")]))):
-        if isinstance(text, QueryPlan):
-            ask = Ask(Form.PRESENCE, Selector("requests_total"), 60, ("service",))
-            promql = text.queries[0].promql.replace("increase", "count_over_time")
-        else:
-            selector = Selector("requests_total", (Matcher("service", operator, text),))
-            ask = Ask(Form.PRESENCE, selector, 60, ("service",))
-            promql = ask.promql()
-        (reading,) = asker.readings(Query(promql, (ask,))).values()
-        assert isinstance(reading, Samples)
-        assert [row.label("service") for row in reading.rows] == [value]
-        assert parse_selector(str(Selector("x", (Matcher("a", "=", value),)))).matchers[0].value == value
+def test_a_value_selects_its_own_series_and_no_other_alone_and_in_a_group(value: str, asker: Asker) -> None:
+    alone = of_service(value, Form.PRESENCE, by=("service",))
+    (grouped,) = QueryPlan.of([of_service(value), of_service("nobody")]).queries
+
+    for promql in (alone.promql(), grouped.promql):
+        assert [row.labels for row in asker.rows(promql)] == [(("service", value),)]
 
 
 def test_all_nasty_values_are_one_query_and_each_gets_its_own_numbers(asker: Asker) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -128,8 +129,7 @@ def test_any_bytes_are_an_answer_or_a_named_failure(body: bytes) -> None:
         wire.vector(body)
     except SourceError as error:
         assert error.reason in FailReason  # noqa: PT017  nothing but a SourceError may come out
-    error = wire.refusal(500, {}, body)
-    assert error.detail.isprintable()
+    assert wire.refusal(500, {}, body).detail.isprintable()
 
 
 @given(st.integers(0, len(ONE_ROW) - 1), st.binary(min_size=1, max_size=3))
@@ -190,7 +190,7 @@ def test_warnings_mean_partial_data_and_no_rows() -> None:
         {"something": {"new": [1, 2]}},
     ],
 )
-def test_infos_and_unknown_fields_do_not_matter(more: dict[str, object]) -> None:
+def test_infos_and_unknown_fields_do_not_matter(more: dict[str, Any]) -> None:
     assert len(wire.vector(answer([row()], **more)).rows) == 1
 
 

@@ -67,7 +67,7 @@ def test_no_secret_is_ever_shown(hostile: Hostile, source_of: SourceOf) -> None:
         errors = [failure(source) for _ in shouting]
 
         shown = "\n".join(
-            [repr(PrometheusSettings(url, **options)), source.url]  # type: ignore[arg-type]
+            [repr(PrometheusSettings(url, **options)), source.url]
             + [f"{error} {error!r} {error.detail} {error.__cause__}" for error in errors]
         )
         assert [error.reason for error in errors] == [

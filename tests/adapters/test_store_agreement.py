@@ -189,5 +189,5 @@ def _with_kinds(value: Any) -> Any:
     return type(value), value
 
 
-TwoStores.TestCase.settings = settings(max_examples=int(__import__("os").environ.get("N","30")), stateful_step_count=25, deadline=None)
+TwoStores.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 test_the_database_and_memory_tell_the_same = TwoStores.TestCase

@@ -183,7 +183,7 @@ def test_an_empty_pilot_says_that_there_is_nothing() -> None:
     for said in (
         "The pilot has no SLO.", "There are no rollback triggers.", "There is no experiment.",
         "No incidents were recorded.", "Nobody has rated yet.", "No contacts are configured.", "not asked yet",
-        "Slots: not counted", "This is the first report.", "Ramp: none planned", "that has not taken place yet",
+        "Slots: not counted", "There is no earlier report to compare with.", "Ramp: none planned", "that has not taken place yet",
     ):  # fmt: skip
         assert said in text, said
     assert "every SLO is met now" in section(report, "Go-live criteria")
@@ -321,6 +321,22 @@ def test_what_is_no_report_is_refused(broken: dict[str, object]) -> None:
     content = report_json(healthy_report()) | broken if broken else {}
     with pytest.raises((KeyError, TypeError, ValueError)):
         previous_report(content)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(report_json(healthy_report()))), JSON_VALUES, max_size=3))
+def test_any_content_is_a_report_or_refused_in_a_known_way(damage: dict[str, object]) -> None:
+    try:
+        facts = previous_report(report_json(healthy_report()) | damage)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return
+    assert isinstance(facts, PreviousReport)
 
 
 @given(st.floats(min_value=0, max_value=4e9))

@@ -29,7 +29,9 @@ def break_service(world: World) -> None:
 
 
 def is_critical(world: World) -> None:
-    wait_until(lambda: world.daemon.gauge("slo_alert_level", slo="error-rate") == 2.0, 30, "the level is critical")
+    wait_until(
+        lambda: world.daemon.gauge("slo_alert_level", slo="error-rate") == 2.0, 30, "the level is critical"
+    )
 
 
 @pytest.mark.parametrize("direct", [False, True], ids=["by Prometheus' rules", "posted directly"])
@@ -40,12 +42,16 @@ def test_a_breach_reaches_the_webhook_in_time_and_is_resolved_after_recovery(
     is_healthy(world)
     break_service(world)
     began = time.monotonic()
-    world.webhook.wait_for(told("SLOCritical", "firing"), WINDOW + 2 * INTERVAL + SCRAPE + RULES + GROUP_WAIT + SLACK)
+    world.webhook.wait_for(
+        told("SLOCritical", "firing"), WINDOW + 2 * INTERVAL + SCRAPE + RULES + GROUP_WAIT + SLACK
+    )
     assert time.monotonic() - began < WINDOW + 2 * INTERVAL + SCRAPE + RULES + GROUP_WAIT + SLACK
     assert not told("SLOCritical", "resolved")(world.webhook.notifications)
     world.service.end_incidents()
     world.webhook.wait_for(told("SLOCritical", "resolved"), 60)
-    assert world.daemon.gauge("slo_alert_level", slo="error-rate") == 0.0
+    wait_until(
+        lambda: world.daemon.gauge("slo_alert_level", slo="error-rate") == 0.0, 30, "the level is none"
+    )
     reasons = [line["reason"] for line in world.daemon.logged("level_changed")]
     assert reasons[0] == "threshold"
     assert reasons[-1] == "recovered"
@@ -69,7 +75,9 @@ def test_prometheus_dies_while_critical_and_one_alert_says_so(start_world: Calla
     world.webhook.wait_for(told("SLOBackendDown", "resolved"), 60)
 
 
-def test_a_killed_daemon_comes_back_firing_and_nothing_is_resolved_in_between(start_world: Callable[..., World]) -> None:
+def test_a_killed_daemon_comes_back_firing_and_nothing_is_resolved_in_between(
+    start_world: Callable[..., World],
+) -> None:
     world = start_world()
     is_healthy(world)
     break_service(world)
@@ -94,7 +102,11 @@ def test_a_target_that_dies_is_stale_within_the_freshness_limit_though_its_long_
     is_healthy(world)
     world.service.stop()
     died = time.monotonic()
-    wait_until(lambda: world.daemon.gauge("slo_data_state", slo="error-rate", state="stale") == 1.0, 30, "it is stale")
+    wait_until(
+        lambda: world.daemon.gauge("slo_data_state", slo="error-rate", state="stale") == 1.0,
+        30,
+        "it is stale",
+    )
     assert time.monotonic() - died < 10 + 2 * INTERVAL + SCRAPE + SLACK
     (slo,) = world.daemon.slos()
     assert (slo["met"], slo["value"], slo["data_state"], slo["reason"]) == (None, None, "stale", "stale")

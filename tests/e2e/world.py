@@ -84,7 +84,15 @@ def wait_until(look: Callable[[], T], seconds: float, what: str) -> T:
 class DaemonProcess:
     """`slo-daemon run` as a process of its own, on one port and one folder for all its lives."""
 
-    def __init__(self, folder: Path, *, prometheus: str, spec: Mapping[str, Any], **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        prometheus: str,
+        spec: Mapping[str, Any],
+        tokens: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = free_port()
@@ -99,7 +107,7 @@ class DaemonProcess:
             "prometheus": {"url": prometheus, "timeout": "1s", "scrape_interval": "1s"},
             "evaluation": {"interval": "2s"},
             "store": {"url": f"sqlite:///{folder / 'state.db'}"},
-            "web": {"listen": f"127.0.0.1:{self.port}"},
+            "web": {"listen": f"127.0.0.1:{self.port}", "tokens": dict(tokens or {})},
             "reports": {"folder": str(folder / "reports"), "every": "10s"},
             "logs": {"format": "json"},
         }
@@ -121,7 +129,9 @@ class DaemonProcess:
         command = [sys.executable, "-m", "slo_daemon", "run", "--config", str(self.settings_file)]
         self._child = Child(command, self.log)
         try:
-            wait_until(lambda: self.get("/-/ready").ok, ready_within, f"the daemon is ready; log:\n{self.tail()}")
+            wait_until(
+                lambda: self.get("/-/ready").ok, ready_within, f"the daemon is ready; log:\n{self.tail()}"
+            )
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.tail()}") from None
         return self
@@ -157,10 +167,15 @@ class DaemonProcess:
     def terminate(self, within: float) -> int:
         """SIGTERM; the exit code. Fails when it takes longer than `within` seconds."""
         assert self._child is not None
-        self._child.signal(signal.SIGTERM)
+        self._child.send(signal.SIGTERM)
         code = wait_until(lambda: (self._child.exit_code,) if self._child and self._child.exit_code is not None else None,
                           within, "the daemon ends after SIGTERM")  # fmt: skip
         return code[0]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the daemon."""
+        assert self._child is not None
+        self._child.send(number)
 
     def kill(self) -> None:
         """SIGKILL, as the kernel would."""

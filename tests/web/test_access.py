@@ -28,12 +28,8 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
     assert all(isinstance(route, APIRoute) for route in app.routes), (
         "a kind of route that this table does not know"
     )
-    return sorted(
-        (method, route.path)
-        for route in app.routes
-        if isinstance(route, APIRoute)
-        for method in route.methods
-    )
+    found = [route for route in app.routes if isinstance(route, APIRoute)]
+    return sorted((method, route.path) for route in found for method in route.methods or ())
 
 
 ROUTES = routes(House().app())

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 
 from slo_daemon.core.pilot.records import Severity
 from slo_daemon.core.slo.phrases import rfc3339
@@ -87,11 +88,16 @@ def test_a_change_leaves_the_rest_as_it_is(house: House, visitor: Visitor) -> No
 
 def test_a_late_repetition_of_a_change_does_not_undo_a_newer_one(house: House, visitor: Visitor) -> None:
     visitor.post(INCIDENTS, json=incident(), headers=WRITE)
-    older = {"json": {"severity": "warning"}, "headers": bearer(Role.INCIDENTS, "change-1")}
-    visitor.patch(f"{INCIDENTS}/1", **older)
+
+    def older() -> requests.Response:
+        return visitor.patch(
+            f"{INCIDENTS}/1", json={"severity": "warning"}, headers=bearer(Role.INCIDENTS, "change-1")
+        )
+
+    older()
     visitor.patch(f"{INCIDENTS}/1", json={"severity": "critical"}, headers=bearer(Role.INCIDENTS, "change-2"))
 
-    answer = visitor.patch(f"{INCIDENTS}/1", **older)
+    answer = older()
 
     assert (answer.status_code, answer.json()["severity"]) == (200, "critical")
 
@@ -238,7 +244,7 @@ def test_what_could_not_be_stored_is_never_acknowledged(house: House, visitor: V
 
 
 def test_a_record_that_is_stored_stays_acknowledged_when_the_judges_cannot_read(house: House) -> None:
-    def broken(_pilot: str) -> None:
+    def broken(name: str) -> None:
         raise StoreError("locked", "a moment")
 
     house.assess = broken  # type: ignore[method-assign]

@@ -56,6 +56,7 @@ class Ballast:
     """Disk space taken in good times, to be given back when the disk is full."""
 
     size = BALLAST_BYTES
+    wanted = 2 * BALLAST_BYTES  # free space to take it: what was just given back is no room
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -66,9 +67,10 @@ class Ballast:
         if not self._taken:
             try:
                 with self._path.open("wb") as file:
-                    file.write(bytes(self.size))
+                    file.write(bytes(self.wanted))
                     file.flush()
                     os.fsync(file.fileno())
+                    file.truncate(self.size)
                 self._taken = True
             except OSError as error:
                 self._path.unlink(missing_ok=True)

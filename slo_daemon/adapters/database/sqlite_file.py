@@ -137,7 +137,7 @@ class SqliteFile:
         if not self._ballast.taken():
             raise StoreError(
                 "full",
-                f"the disk of {self.path} is full; {self._ballast.size >> 20} MiB must be free before anything"
+                f"the disk of {self.path} is full; {self._ballast.wanted >> 20} MiB must be free before anything"
                 " new is stored",
             )
 

@@ -8,6 +8,7 @@ a long window.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import assert_never
 
 from slo_daemon.core.quantity import show_duration
@@ -172,7 +173,10 @@ def _missing(
     if isinstance(last_seen, Failed):
         return Unavailable(last_seen.reason, last_seen.detail)
     if isinstance(last_seen, Samples):
-        age = slot.time - max(row.value for row in last_seen.rows)
+        times = [row.value for row in last_seen.rows]
+        if not all(map(isfinite, times)):
+            return Unavailable(FailReason.VALUE, f"Prometheus answered {times} to {last_seen.promql}")
+        age = slot.time - max(times)
         return Stale(
             age, f"the newest sample of {selector} is about {show_duration(age)} old; the limit is {limit}"
         )

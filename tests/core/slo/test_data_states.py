@@ -71,6 +71,17 @@ def test_a_second_round_tells_how_old_the_newest_sample_is() -> None:
     assert "2h old; the limit is 5m" in evaluation.detail
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_newest_sample_at_no_time_is_an_error(value: float) -> None:
+    readings = readings_of(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=NOTHING)
+    seen = dict.fromkeys(follow_up(AVAILABILITY, readings, [()]), number(value))
+    assert outcome(evaluate(SloInstance(AVAILABILITY), readings | seen, SLOT)) == (
+        DataState.ERROR,
+        None,
+        "value",
+    )
+
+
 def test_a_metric_that_never_was_is_no_data() -> None:
     readings = readings_of(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=NOTHING)
     more = dict.fromkeys(follow_up(AVAILABILITY, readings, [()]), NOTHING)

@@ -219,8 +219,9 @@ def test_a_grouped_answer_with_a_row_that_belongs_to_nobody_is_no_answer_to_anyb
 def test_extra_rows_and_labels_are_a_wrong_shape_for_whom_they_concern(answer: Samples) -> None:
     found = GROUPED.readings(answer)
 
-    assert isinstance(found[A], Failed)
-    assert found[A].reason is FailReason.SHAPE
+    concerned = found[A]
+    assert isinstance(concerned, Failed)
+    assert concerned.reason is FailReason.SHAPE
     assert found[B] == rows(({}, 2.0))
 
 
@@ -246,8 +247,9 @@ def test_rows_have_all_labels_that_were_asked_for_even_if_prometheus_leaves_empt
 def test_nan_and_infinities_are_passed_on() -> None:
     found = GROUPED.readings(rows(({"s": "a"}, float("nan")), ({"s": "b"}, float("-inf"))))
 
-    assert isinstance(found[A], Samples)
-    assert isnan(found[A].rows[0].value)
+    first = found[A]
+    assert isinstance(first, Samples)
+    assert isnan(first.rows[0].value)
     assert found[B] == rows(({}, float("-inf")))
 
 

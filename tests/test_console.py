@@ -1,0 +1,184 @@
+"""What a person sees: words with every symbol, nothing wider than 80 columns, and no foreign escape code."""
+
+import re
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+
+from slo_daemon.console import (
+    WIDTH,
+    findings_list,
+    slo_notes,
+    slo_table,
+    snapshot_summary,
+    transitions_table,
+    verdict_banner,
+)
+from slo_daemon.core.report import Report
+from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.query import Failed, FailReason
+from slo_daemon.core.slo.state import Transition, TransitionReason
+from slo_daemon.core.snapshot import SourceView
+from tests.core.scenarios import bad_day_report, healthy_report
+from tests.core.test_markdown import PAYLOADS
+from tests.factories import (
+    NOW,
+    PILOT,
+    bad_readings,
+    healthy_readings,
+    seed_pilot,
+    seed_records,
+    seed_slos,
+    snapshot_of,
+    view,
+)
+
+
+def move(name: str, before: Level, after: Level, detail: str = "2.4% against <= 0.1%") -> Transition:
+    return Transition(f"{PILOT}/{name}", 1, NOW, before, after, TransitionReason.THRESHOLD, detail, 0.024)
+
+
+MOVES = (
+    move("error-rate", Level.NONE, Level.CRITICAL),
+    move(
+        "query-latency-p95",
+        Level.CRITICAL,
+        Level.NONE,
+        "no evidence for 3600 s (the newest sample is too old)",
+    ),
+)
+
+
+def drawn(*parts: RenderableType, terminal: bool = False) -> str:
+    out = StringIO()
+    Console(
+        file=out,
+        width=WIDTH,
+        no_color=False,
+        force_terminal=terminal,
+        color_system="standard" if terminal else None,
+    ).print(*parts, sep="\n")
+    return out.getvalue()
+
+
+def whole(report: Report) -> Group:
+    return Group(
+        verdict_banner(report.assessment, report.pilot.title),
+        slo_table(report.views),
+        slo_notes(report.views),
+        findings_list(report.assessment),
+        transitions_table(MOVES),
+    )
+
+
+def test_the_healthy_example_is_readable_at_a_glance() -> None:
+    text = drawn(slo_table(healthy_report().views))
+    assert [line.rstrip() for line in text.splitlines()] == [
+        "SLO                  Value  Objective        Met    Level  Data",
+        "────────────────────────────────────────────────────────────────",
+        "query-latency-p95    42 ms  at most 50 ms    ✓ met  none   ok",
+        "query-latency-p99    95 ms  at most 100 ms   ✓ met  none   ok",
+        "availability       99.95 %  at least 99.9 %  ✓ met  none   ok",
+        "error-rate          0.08 %  at most 0.1 %    ✓ met  none   ok",
+    ]
+
+
+def test_the_verdict_comes_first_with_its_advice_and_what_is_open() -> None:
+    text = drawn(verdict_banner(healthy_report().assessment, "Search"))
+    assert "─ Search ─" in text
+    assert "? INCONCLUSIVE   advice: hold the ramp where it is" in text
+    assert "12 criteria that this │\n│ version does not judge yet" in text
+
+
+def test_a_bad_day_names_every_blocker_and_warning() -> None:
+    text = drawn(verdict_banner(bad_day_report().assessment, "Search"))
+    assert "✗ NOT READY" in text
+    assert "✗ 1 unresolved critical incident" in text
+    assert "⚠ many incidents: 7 in the last 7 days" in text
+
+
+def test_an_slo_that_is_not_simply_met_is_explained() -> None:
+    text = drawn(slo_notes(bad_day_report().views))
+    assert "✗ error-rate  2.4 % against at most 0.1 %; level critical since" in text
+    assert "? availability  no answer within 5 s; level critical since" in text
+    assert drawn(slo_notes(healthy_report().views)).strip() == ""
+
+
+def test_findings_are_grouped_and_what_is_not_judged_is_counted() -> None:
+    text = drawn(findings_list(healthy_report().assessment))
+    headings = [line for line in text.splitlines() if line and line[0] not in "✓✗? "]
+    assert [h.strip() for h in headings] == [
+        "Criteria that every pilot has", "Go-live criteria", "Success metrics", "Rollback triggers",
+    ]  # fmt: skip
+    assert text.count("4 not judged yet by this version") == 3
+    assert "✓ every SLO is met now: true  4 of 4 SLOs met" in text
+
+
+def test_level_changes_are_a_table_or_a_sentence() -> None:
+    text = drawn(transitions_table(MOVES))
+    assert "none -> ✗ critical" in text
+    assert "critical -> none" in text
+    assert "No level has changed." in drawn(transitions_table(()))
+    assert "ecommerce" not in text
+    assert "ecommerce" in drawn(transitions_table(MOVES, pilots=True))
+
+
+def test_the_summary_says_when_what_and_whether_prometheus_answered() -> None:
+    pilot = seed_pilot()
+    views = [view(slo, healthy_readings(slo)) for slo in pilot.slos]
+    up = snapshot_of(pilot, views, seed_records())
+    assert drawn(snapshot_summary(up)).strip() == (
+        "4 SLOs evaluated at 2026-11-22 10:00:00 UTC, 9 queries, 812 samples"
+    )
+    down = replace(up, slot=None, samples=None, source=SourceView(False, "connect", "refused", None))
+    assert "4 SLOs not evaluated yet" in drawn(snapshot_summary(down))
+    assert "✗ Prometheus did not answer. connect: refused" in drawn(snapshot_summary(down))
+
+
+@pytest.mark.parametrize("report", [healthy_report(), bad_day_report()], ids=["healthy", "bad day"])
+def test_everything_fits_into_eighty_columns(report: Report) -> None:
+    assert max(cell_len(line) for line in drawn(whole(report)).splitlines()) <= WIDTH
+    wide = replace(
+        seed_slos()[0], name="a-very-long-name-that-goes-on-and-on-for-more-than-the-half-of-a-line"
+    )
+    readings = {name: Failed("q", FailReason.TIMEOUT, "x" * 200) for name in bad_readings(wide)}
+    odd = [view(wide, readings), view(wide, bad_readings(wide))]
+    text = drawn(slo_table(odd, pilots=True), slo_notes(odd))
+    assert max(cell_len(line) for line in text.splitlines()) <= WIDTH
+    assert "✗ critical" in text
+
+
+@pytest.mark.parametrize("report", [healthy_report(), bad_day_report()], ids=["healthy", "bad day"])
+def test_without_colour_the_same_words_are_there(report: Report) -> None:
+    piped, coloured = drawn(whole(report)), drawn(whole(report), terminal=True)
+    assert "\x1b" not in piped
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == piped
+
+
+@pytest.mark.parametrize(
+    "payload", [*PAYLOADS, "[red]not red[/red]", "[/]", "[link=https://evil.example]x[/link]"]
+)
+def test_foreign_text_is_neither_markup_nor_escape_code(payload: str) -> None:
+    pilot = replace(seed_pilot(), title=payload)
+    shown = view(pilot.slos[0], bad_readings(pilot.slos[0]), group=(("region", payload),))
+    source = SourceView(False, "http", payload, None)
+    snapshot = snapshot_of(pilot, [shown], seed_records(), source=source)
+    finding = replace(snapshot.assessments[pilot.name].findings[0], text=payload, detail=payload)
+    assessment = replace(
+        snapshot.assessments[pilot.name], findings=(finding,), warnings=(payload,), advice_reason=payload
+    )
+    text = drawn(
+        verdict_banner(assessment, payload),
+        snapshot_summary(snapshot),
+        slo_table([shown]),
+        slo_notes([shown]),
+        findings_list(assessment),
+        transitions_table([move("error-rate", Level.NONE, Level.WARNING, payload)]),
+    )
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+    if payload.startswith("["):
+        assert payload in text.replace("\n", "")
