@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from slo_daemon import __version__
+from slo_daemon.adapters import logs
 from slo_daemon.commands import demo, documents, look, serve
 from slo_daemon.commands.records import feedback_app, incident_app
 
@@ -35,7 +36,8 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-) -> None: ...
+) -> None:
+    logs.configure(level="error")  # for people, on standard error; `run` sets its own
 
 
 def main() -> None:

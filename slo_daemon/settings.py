@@ -159,7 +159,7 @@ def load_settings(
     check(place, SettingsShape)
     settings = _settings(place, document[0] if document else "", environment)
     if settings is None or errors_of(problems):
-        raise SpecError(problems)
+        raise SpecError(sorted(problems, key=lambda p: (p.line is None, p.line or 0, p.column or 0)))
     return LoadedSettings(settings, tuple(problems))
 
 

@@ -18,6 +18,7 @@ ATTEMPTS = 4
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two bytes of the answer
 LONGEST_WAIT = 5.0  # seconds between two attempts
 _AGAIN = frozenset({429, 503})
+_BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 Json = dict[str, Any]
 
@@ -95,7 +96,7 @@ class DaemonApi:
                 answer = self._session.request(
                     method, f"{self._url}{path}", timeout=TIMEOUT, allow_redirects=False, **options
                 )
-            except (requests.ConnectionError, requests.Timeout) as error:
+            except _BROKEN as error:
                 last, pause = _said(error), 0.5 * 2**attempt
             except requests.RequestException as error:
                 raise DaemonUnreachableError(f"cannot speak with {self._url}: {_said(error)}") from None

@@ -16,6 +16,17 @@ MASK = "********"
 _QUIET = ("apscheduler", "alembic", "urllib3", "uvicorn.access")
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at that moment; somebody may redirect it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
 def configure(form: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
     """Set up logging of the whole process. `form`: auto, json or console; `level`: debug, info, warning or error."""
     out = stream or sys.stderr
@@ -43,7 +54,7 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(out)
+    handler = _StandardError() if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -60,7 +60,8 @@ class RuleOptions:
     `interval`: how often Prometheus evaluates them; part of how long a breach takes to be told. `level_range`: how long a
     level outlives its series, and `keep_firing_for` on top of it: both delay the end of an alert. `target_labels`: labels
     that the scrape configuration adds and that may differ between replicas and restarts; all others stay in the alerts,
-    so that the groups of a grouped SLO alert separately. `report_age`: more than the longest time between two reports.
+    so that the groups of a grouped SLO alert separately. `evaluation_interval`: the daemon's. `report_age`: more than the
+    longest time between two reports.
     """
 
     interval: int = 15
@@ -69,11 +70,20 @@ class RuleOptions:
     target_labels: tuple[str, ...] = ("instance", "job", "pod", "container", "endpoint")
     missing_for: int = 600
     backend_down_for: int = 60
-    stalled_after: int = 300
-    heartbeat_age: int = 180
+    evaluation_interval: int = 60
     down_for: int = 120
     report_age: int = 26 * 3600
     links: Links = _LINKS
+
+    @property
+    def heartbeat_age(self) -> int:
+        """Up to this age a heartbeat proves that slots are being finished."""
+        return max(180, 3 * self.evaluation_interval)
+
+    @property
+    def stalled_after(self) -> int:
+        """From this age of the heartbeat on the daemon has stopped evaluating."""
+        return max(300, 4 * self.evaluation_interval)
 
 
 def rule_text(options: RuleOptions) -> str:

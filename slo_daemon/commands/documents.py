@@ -19,9 +19,13 @@ from slo_daemon.commands.options import (
     told_problems,
 )
 from slo_daemon.core.alert import Links
+from slo_daemon.core.quantity import QuantityError, parse_duration, show_duration
+from slo_daemon.core.slo.phrases import say_count
 from slo_daemon.spec.load import load
 from slo_daemon.spec.problems import Problem, SpecError, render
 from slo_daemon.spec.schema import json_schema
+
+_DEFAULT = RuleOptions()
 
 
 def check(
@@ -62,7 +66,9 @@ def check(
         if problems:
             print(render(problems, found.texts, color=sys.stdout.isatty()))
         if summary is not None:
-            print(f"ok: {len(summary.pilots)} pilots, {len(summary.slos)} SLOs in {len(found.texts)} files")
+            counts = ((summary.pilots, "pilot"), (summary.slos, "SLO"))
+            said = ", ".join(say_count(len(items), word) for items, word in counts)
+            print(f"ok: {said} in {say_count(len(found.texts), 'file')}")
     raise typer.Exit(Exit.OK if summary is not None else Exit.USAGE)
 
 
@@ -82,19 +88,49 @@ def rules(
         str, typer.Option("--daemon-url", help="URL of the daemon, for links to reports.")
     ] = "",
     runbooks: Annotated[str, typer.Option("--runbooks", help="URL of the page with the runbooks.")] = "",
+    level_range: Annotated[
+        str, typer.Option("--level-range", help="How long a level outlives a gap; delays the end of alerts.")
+    ] = show_duration(_DEFAULT.level_range),
+    keep_firing_for: Annotated[
+        str, typer.Option("--keep-firing-for", help="On top of it; 0s for not at all.")
+    ] = show_duration(_DEFAULT.keep_firing_for),
+    evaluation_interval: Annotated[
+        str, typer.Option("--evaluation-interval", help="The daemon's own, if it is longer than a minute.")
+    ] = show_duration(_DEFAULT.evaluation_interval),
+    report_age: Annotated[
+        str, typer.Option("--report-age", help="More than the longest time between two reports.")
+    ] = show_duration(_DEFAULT.report_age),
+    target_label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target-label", help="A label that scraping adds; repeat it. These replace the default."
+        ),
+    ] = None,
 ) -> None:
     """Print the alert rules for Prometheus.
 
     Example: slo-daemon rules > /etc/prometheus/rules/slo-daemon.yaml
     """
-    given = Links(daemon=daemon, dashboard=dashboard, runbooks=runbooks)
-    default = RuleOptions()
-    links = Links(
-        daemon=given.daemon or default.links.daemon,
-        dashboard=given.dashboard or default.links.dashboard,
-        runbooks=given.runbooks or default.links.runbooks,
+    options = RuleOptions(
+        level_range=_seconds(level_range, "--level-range"),
+        keep_firing_for=0 if keep_firing_for == "0s" else _seconds(keep_firing_for, "--keep-firing-for"),
+        evaluation_interval=_seconds(evaluation_interval, "--evaluation-interval"),
+        report_age=_seconds(report_age, "--report-age"),
+        target_labels=tuple(target_label) if target_label else _DEFAULT.target_labels,
+        links=Links(
+            daemon=daemon or _DEFAULT.links.daemon,
+            dashboard=dashboard or _DEFAULT.links.dashboard,
+            runbooks=runbooks or _DEFAULT.links.runbooks,
+        ),
     )
-    print(rule_text(RuleOptions(links=links)), end="")
+    print(rule_text(options), end="")
+
+
+def _seconds(text: str, option: str) -> int:
+    try:
+        return parse_duration(text)
+    except QuantityError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def _problem_json(problem: Problem) -> dict[str, object]:

@@ -87,7 +87,7 @@ def _read_document(document: Document, reading: _Reading) -> None:
 def kind_of_document(root: Place, known: list[str]) -> str | None:
     """The document's kind, if it is one of `known`; else the problem is reported."""
     if not isinstance(root.node, Table):
-        root.report("a document is a mapping with apiVersion, kind, metadata and spec")
+        root.report("a document is a mapping that begins with apiVersion and kind")
         return None
     place = root.at("kind")
     if not isinstance(place.node, Scalar):

@@ -31,7 +31,10 @@ def json_schema() -> dict[str, Any]:
     _, schema = models_json_schema(
         [(model, "validation") for model in _KINDS.values()], schema_generator=_Generator
     )
-    definitions = {name: _without_titles(part) for name, part in schema["$defs"].items()}
+    # pydantic also defines what stands behind a leaf's own schema, where nothing points.
+    definitions = {
+        name: _without_title(part) for name, part in schema["$defs"].items() if name.endswith("Shape")
+    }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "slo-daemon/v1",
@@ -62,5 +65,5 @@ def json_schema_text() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _without_titles(part: dict[str, Any]) -> dict[str, Any]:
+def _without_title(part: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in part.items() if key != "title"}

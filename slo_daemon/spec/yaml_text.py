@@ -85,8 +85,10 @@ def parse(file: str, text: str) -> tuple[list[Document], list[Problem]]:
         detail = " ".join(str(error).split())
         return documents, [*composer.problems, problem_at(Mark(file, 1, 1), (), f"not valid YAML: {detail}")]
     if not documents and not composer.problems:
-        message = "the file holds no document" if text.strip() else "the file is empty"
-        composer.problems.append(problem_at(Mark(file, 1, 1), (), message, "empty never means: no SLOs"))
+        said = "the file holds no document" if text.strip() else "the file is empty"
+        composer.problems.append(
+            problem_at(Mark(file, 1, 1), (), said, "a document begins with apiVersion and kind")
+        )
     return documents, composer.problems
 
 
@@ -114,20 +116,20 @@ def _unreadable(file: str, text: str) -> Problem | None:
 
 def _syntax_problem(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     said, found, context = error.problem or "", error.problem_mark, error.context_mark
-    mark = Mark(file, found.line + 1, found.column + 1) if found else Mark(file, 1, 1)
     if "unexpected end of stream" in said and context:
-        return problem_at(
-            Mark(file, context.line + 1, context.column + 1), (), "a quote is opened here and never closed"
-        )
+        opened = Mark(file, context.line + 1, context.column + 1)
+        return problem_at(opened, (), "a quote is opened here and never closed")
     lines = split_lines(text)
-    line = lines[(mark.line or 1) - 1] if (mark.line or 1) <= len(lines) else ""
-    rest = line[(mark.column or 1) - 1 :]
-    if rest.startswith("\t") and not line[: (mark.column or 1) - 1].strip():
+    row, column = (found.line, found.column) if found else (0, 0)
+    if row >= len(lines):  # the parser stands behind the last line break, even where there is none
+        row, column = len(lines) - 1, len(lines[-1])
+    mark, rest = Mark(file, row + 1, column + 1), lines[row][column:]
+    if rest.startswith("\t") and not lines[row][:column].strip():
         return problem_at(mark, (), "a tab stands in the indentation", "YAML is indented with spaces only")
     for pattern, message, remedy in _SYNTAX:
         if re.search(pattern, said):
-            opened = f"line {context.line + 1}" if context else "an earlier line"
-            return problem_at(mark, (), message.format(context=opened, character=repr(rest[:1])), remedy)
+            opened_in = f"line {context.line + 1}" if context else "an earlier line"
+            return problem_at(mark, (), message.format(context=opened_in, character=repr(rest[:1])), remedy)
     return problem_at(mark, (), f"not valid YAML: {said}")
 
 

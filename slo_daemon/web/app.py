@@ -1,10 +1,10 @@
 """Puts the web together: routes, the doorkeeper, and one envelope around every answer."""
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import anyio
+import structlog
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -23,7 +23,7 @@ from slo_daemon.web.security import HEADERS, Doorkeeper, Tokens
 from slo_daemon.web.system import system_routes
 from slo_daemon.workflows.record import RefusedError, UnknownIncidentError, UnknownPilotError
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 USES_PER_SECOND = 50.0  # of one role, on guarded routes
 USE_BURST = 200
@@ -102,13 +102,17 @@ class Envelope:
         try:
             await self._app(scope, receive, sent)
         except Exception:  # a bug: logged here, told without its inner life
-            log.exception("request_failed")
+            log.exception("request_failed", route=_route(scope))
             if code:
                 raise  # half an answer is out; only closing the connection tells that it is cut
             problem = ProblemError(500, "internal", "slo-daemon failed on this request; its log says why")
             await problem.response()(scope, receive, sent)
         finally:
-            self._telemetry.request(getattr(scope.get("route"), "path", UNMATCHED), code or 500)
+            self._telemetry.request(_route(scope), code or 500)
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", UNMATCHED))
 
 
 def _unknown_pilot(error: UnknownPilotError) -> ProblemError:
@@ -146,8 +150,11 @@ def _bad_parameter(error: RequestValidationError) -> ProblemError:
 
 
 def _by_framework(error: HTTPException) -> ProblemError:
-    reason = {404: "unknown_path", 405: "method_not_allowed"}.get(error.status_code, "refused")
-    return ProblemError(error.status_code, reason, str(error.detail), headers=error.headers)
+    reason, detail = {
+        404: ("unknown_path", "there is nothing at this path; /openapi.json lists what there is"),
+        405: ("method_not_allowed", "this path does not take this method"),
+    }.get(error.status_code, ("refused", str(error.detail)))
+    return ProblemError(error.status_code, reason, detail, headers=error.headers)
 
 
 _PROBLEMS: dict[type[Exception], Callable[..., ProblemError]] = {

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,14 @@ def fill(folder: Path, make_room: Callable[[], object]) -> None:
     while why == "ok" and acked < 1000:
         why = reason(lambda: store.record_feedback(rating(f"user {acked}", text="x" * 50_000), act()))  # noqa: B023
         acked += why == "ok"
-    tell({"refused": why, "acked": acked, "stored": len(store.feedback("shop", 2000)), "ballast": ballast.exists()})
+    tell(
+        {
+            "refused": why,
+            "acked": acked,
+            "stored": len(store.feedback("shop", 2000)),
+            "ballast": ballast.exists(),
+        }
+    )
     tell(
         {
             "check": reason(store.check),
@@ -86,6 +95,7 @@ def fill(folder: Path, make_room: Callable[[], object]) -> None:
     store.close()
     store = open_store(folder / "store.db")
     tell(len(store.feedback("shop", 2000)))
+    store.close()
 
 
 def fill_disk(folder: Path) -> None:
@@ -93,6 +103,13 @@ def fill_disk(folder: Path) -> None:
     other = folder / "somebody-else"
     other.write_bytes(bytes(2 << 20))
     fill(folder, other.unlink)
+    with other.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(1024)):
+            pass
+    store = open_store(folder / "store.db")
+    tell({"states": list(store.states()), "check": reason(store.check)})
+    other.unlink()
+    tell({"check": reason(store.check)})
 
 
 def fill_to_limit(folder: Path) -> None:
@@ -108,7 +125,8 @@ def open_on_read_only_disk(folder: Path) -> None:
     open_store(folder / "store.db").close()
     before = sorted((entry.name, entry.stat().st_mtime_ns) for entry in folder.iterdir())
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    tell([reason(lambda: open_store(folder / name)) for name in ("store.db", "new.db", "deeper/new.db")])
+    names = ("store.db", "new.db", "deeper/new.db")
+    tell([reason(partial(open_store, folder / name)) for name in names])
     tell(before == sorted((entry.name, entry.stat().st_mtime_ns) for entry in folder.iterdir()))
 
 

@@ -83,7 +83,8 @@ changes = st.builds(
     st.none() | times,
 )
 contexts = st.dictionaries(
-    texts, st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
+    texts,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
 )
 ratings = st.builds(
     NewFeedback,
@@ -95,7 +96,11 @@ ratings = st.builds(
     contexts,
 )
 acts = st.builds(
-    Act, st.sampled_from(["ada", "ops"]), times, st.none() | st.sampled_from(["k1", "k2"]), st.sampled_from(["", "c"])
+    Act,
+    st.sampled_from(["ada", "ops"]),
+    times,
+    st.none() | st.sampled_from(["k1", "k2"]),
+    st.sampled_from(["", "c"]),
 )
 
 

@@ -54,7 +54,7 @@ def test_a_new_store_knows_nothing(store: Store) -> None:
 
 def test_every_field_of_a_state_comes_back_as_it_was(store: Store) -> None:
     full = SloState(
-        "shop/ratio{region=\"eu\",zone=\"ü'\\\"\"}",
+        'shop/ratio{region="eu",zone="ü\'\\""}',
         level=Level.CRITICAL,
         since=1700000000.123456,
         reason=TransitionReason.MISSING_DATA,
@@ -214,7 +214,11 @@ def test_an_incident_gets_an_id_and_comes_back_as_it_was(store: Store) -> None:
     assert recorded.created
     stored = recorded.record
     assert stored.id == 1
-    assert (stored.title, stored.description, stored.severity) == ("¡caído! 🔥", "line 1\nline 2", Severity.WARNING)
+    assert (stored.title, stored.description, stored.severity) == (
+        "¡caído! 🔥",
+        "line 1\nline 2",
+        Severity.WARNING,
+    )
     assert (stored.started_at, stored.recorded_at, stored.resolved) == (1.5, 7.25, False)
     assert store.incident("shop", 1) == stored
     assert store.incidents("shop") == (stored,)
@@ -397,7 +401,9 @@ def test_a_user_has_one_vote_and_it_is_the_newest(store: Store) -> None:
     ratings = store.records("shop", since=0.0).ratings
     assert (ratings.count, ratings.total, ratings.squares) == (2, 5 + 3, 25 + 9)
     assert ratings.recent == store.feedback("shop")
-    assert store.records("shop", since=0.0, recent_feedback=3).ratings.recent == store.feedback("shop", limit=3)
+    assert store.records("shop", since=0.0, recent_feedback=3).ratings.recent == store.feedback(
+        "shop", limit=3
+    )
 
 
 def test_incidents_are_summed_up_by_severity_state_and_start(store: Store) -> None:

@@ -164,6 +164,7 @@ def test_a_long_answer_is_cut_and_says_so() -> None:
     shown = view(P95, all_readings(P95, {"buckets": rows}))
     query = strict(shown)["queries"][0]
     assert (query["row_count"], len(query["rows"])) == (MOST_ROWS + 7, MOST_ROWS)
+    assert explain_text(shown).count(" le=") == MOST_ROWS
     assert "and 7 more rows" in explain_text(shown)
 
 

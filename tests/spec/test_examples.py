@@ -9,6 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
+from slo_daemon.adapters.gauges.table import FAMILIES
 from slo_daemon.core.pilot.pilot import (
     Cohort,
     Contact,
@@ -27,6 +28,7 @@ from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.snapshot import Specification
 from slo_daemon.spec import SpecError, load
 from slo_daemon.spec.schema import json_schema_text
+from slo_daemon.spec.slos import RESERVED_LABELS
 
 CONFIG = Path(__file__).parents[2] / "config"
 PILOT = CONFIG / "pilots" / "ecommerce-search.yaml"
@@ -284,12 +286,27 @@ def test_the_schema_refuses_what_the_loader_refuses(right: str, wrong: str) -> N
 
 
 def test_every_key_in_the_schema_is_described() -> None:
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    shapes = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     bare = [
         f"{name}.{key}"
-        for name, shape in schema["$defs"].items()
+        for name, shape in shapes.items()
         for key, value in shape["properties"].items()
-        if not value.get("description")
+        if not (value.get("description") or shapes[value["$ref"].rpartition("/")[2]].get("description"))
     ]
 
+    assert len(shapes) > 20
     assert bare == []
+
+
+def test_no_label_of_a_spec_can_clash_with_a_label_that_the_daemon_exports() -> None:
+    exported = {
+        label for family in FAMILIES.values() if family.name.startswith("slo_") for label in family.labels
+    } - {
+        label
+        for family in FAMILIES.values()
+        if family.name.startswith("slo_daemon_")
+        for label in family.labels
+    }
+
+    assert {"pilot", "slo", "window", "state", "unit"} <= exported
+    assert exported <= RESERVED_LABELS

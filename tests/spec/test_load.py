@@ -213,7 +213,7 @@ def test_all_problems_of_all_files_are_told_at_once() -> None:
         "1.yaml:16:15",  # budget without target
         "2.yaml:5:10",  # stage
         "2.yaml:16:35",  # PromQL
-        "3.yaml:2:1",  # YAML
+        "3.yaml:1:5",  # YAML
     ]
 
 

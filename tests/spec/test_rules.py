@@ -317,11 +317,11 @@ PILOT_RULES = [
 
 # What is not YAML, or not enough of it. Missing keys of such a file are not the point here.
 YAML_RULES = [
-    ("", "shop.yaml:1:1: the file is empty; empty never means: no SLOs"),
-    ("# only a comment\n", "shop.yaml:1:1: the file holds no document; empty never means: no SLOs"),
-    ("---\n---\n", "shop.yaml:1:1: the file holds no document; empty never means: no SLOs"),
-    ("42", "shop.yaml:1:1: a document is a mapping with apiVersion, kind, metadata and spec"),
-    ("- a\n- b\n", "shop.yaml:1:1: a document is a mapping with apiVersion, kind, metadata and spec"),
+    ("", "shop.yaml:1:1: the file is empty; a document begins with apiVersion and kind"),
+    ("# only a comment\n", "shop.yaml:1:1: the file holds no document; a document begins with apiVersion and kind"),
+    ("---\n---\n", "shop.yaml:1:1: the file holds no document; a document begins with apiVersion and kind"),
+    ("42", "shop.yaml:1:1: a document is a mapping that begins with apiVersion and kind"),
+    ("- a\n- b\n", "shop.yaml:1:1: a document is a mapping that begins with apiVersion and kind"),
     ("a: [1, 2\n", "shop.yaml:2:1: the list or mapping opened in line 1 is not closed here; close it, and put text with { } [ ] , : in quotes, PromQL above all"),
     ("a: {b: x{c}}\n", "shop.yaml:1:9: the list or mapping opened in line 1 is not closed here; close it, and put text with { } [ ] , : in quotes, PromQL above all"),
     ("a: 'b\n", "shop.yaml:1:4: a quote is opened here and never closed"),

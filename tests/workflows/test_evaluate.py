@@ -15,7 +15,7 @@ from slo_daemon.core.slo.sli import Ratio
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.state import SloState, TransitionReason
 from slo_daemon.core.slo.window import Slot, Window
-from slo_daemon.core.snapshot import Snapshot, SloView, Specification
+from slo_daemon.core.snapshot import SloView, Snapshot, Specification
 from slo_daemon.ports import SourceError, StoreError
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.board import Board
@@ -137,7 +137,9 @@ def test_a_failing_query_touches_only_the_slos_that_asked_it() -> None:
     answer = world._answer
 
     def script(promql: str, at: float) -> object:
-        return SourceError(FailReason.EXECUTION, "too many samples") if "[1h]" in promql else answer(promql, at)
+        return (
+            SourceError(FailReason.EXECUTION, "too many samples") if "[1h]" in promql else answer(promql, at)
+        )
 
     world.source.script = script  # type: ignore[assignment]
     world.run()
@@ -199,8 +201,12 @@ def test_an_slo_removed_while_the_daemon_was_down_is_told_as_over_at_the_start(w
     assert world.store.transitions("p/two")[0].reason is TransitionReason.REMOVED
 
 
-def test_a_bug_in_one_slo_does_not_take_the_others_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = type("Broken", (), {"kind": "broken", "asks": lambda *_: {}, "probes": tuple, "measure": lambda *_: 1 / 0})
+def test_a_bug_in_one_slo_does_not_take_the_others_along(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = type(
+        "Broken", (), {"kind": "broken", "asks": lambda *_: {}, "probes": tuple, "measure": lambda *_: 1 / 0}
+    )
     world.adopt(slo("one", "a"), replace(slo("two", "b"), indicator=broken()))
     world.run()
     assert world.view("p/one").data_state is DataState.OK

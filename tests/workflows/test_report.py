@@ -1,6 +1,7 @@
 """Writing reports: assessed at their time, compared with the one before, and one failure stops nothing else."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import Transition, TransitionReason
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import Snapshot, Specification
-from slo_daemon.ports import Act, ReportSink, SinkError, StoreError
+from slo_daemon.ports import Act, ReportFiles, ReportSink, SinkError, StoreError
 from slo_daemon.workflows.assess import Assessor
 from slo_daemon.workflows.board import Board
 from slo_daemon.workflows.report import Reporter, WrittenReport
@@ -131,7 +132,7 @@ def test_without_a_sink_the_texts_are_returned_and_nothing_is_claimed_to_be_writ
 class Choosy(MemoryReports):
     """Refuses one pilot's reports."""
 
-    def write(self, pilot: str, report_id: str, texts: dict[str, str]) -> object:  # type: ignore[override]
+    def write(self, pilot: str, report_id: str, texts: Mapping[str, str]) -> ReportFiles:
         if pilot == "plain":
             raise SinkError("disk full")
         return super().write(pilot, report_id, texts)

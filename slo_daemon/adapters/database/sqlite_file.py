@@ -123,11 +123,22 @@ class SqliteFile:
     def _start(self, found: str | None) -> None:
         with suppress(StoreError), told_as_store_error(self.path):
             self._require_room()  # a store on a full or read-only disk can still be read; each write asks again
+        try:
+            self._first_look()
+        except StoreError as error:
+            if error.reason != "full":
+                raise
+            self._ballast.give_back()  # even reading takes some room
+            self._first_look()
         if found is not None and found != revisions()[0]:
             with self.write() as connection:
                 migrate(connection)
-        with self.read() as connection:
-            connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+
+    def _first_look(self) -> None:
+        """Both kinds of connections, so that what is wrong with them is known when the store is opened."""
+        for engine in (self._writer, self._readers):
+            with told_as_store_error(self.path), engine.connect() as connection, connection.begin():
+                connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
 
     def _require_open(self) -> None:
         if self._closed:

@@ -31,6 +31,6 @@ class MetricsPage:
             last = self._rendered
             if last is not None and last[0] is snapshot and last[1:3] == (stalled, today):
                 return last[3]
-            body = self._text.write(snapshot, today, stalled=stalled).encode()
+            body = self._text.write(snapshot, today, stalled=stalled).encode(errors="replace")
             self._rendered = (snapshot, stalled, today, body)
             return body

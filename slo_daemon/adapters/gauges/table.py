@@ -37,7 +37,9 @@ _FAMILIES = (
     Family(
         "slo_alert_level", _G, _SLO, "Alert level: 0 none, 1 warning, 2 critical. Always there, never NaN."
     ),
-    Family("slo_data_state", _G, (*_SLO, "state"), "Could the daemon look? 1 for the state that the data is in."),
+    Family(
+        "slo_data_state", _G, (*_SLO, "state"), "Could the daemon look? 1 for the state that the data is in."
+    ),
     Family(
         "slo_met",
         _G,

@@ -41,7 +41,9 @@ class _Data(msgspec.Struct):
     stats: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _Row(msgspec.Struct):
+class _Row(
+    msgspec.Struct, gc=False
+):  # rows form no cycles, and thousands of them would keep the collector busy
     metric: dict[str, str]
     value: tuple[float, str] | None = None
     histogram: msgspec.Raw = msgspec.Raw(b"")

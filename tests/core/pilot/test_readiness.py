@@ -144,6 +144,7 @@ def test_a_critical_level_that_has_not_cleared_yet_leaves_the_verdict_open() -> 
 def test_many_missed_slos_are_counted_when_naming_all_would_be_too_long() -> None:
     slos = [replace(PLAIN.slos[3], name=f"s{i}") for i in range(8)]
     assessment = assessed(views=[view(slo, bad_readings(slo)) for slo in slos], pilot=plain_pilot(slos))
+    assert assessment.blockers[0].count("2.4 %") == 5
     assert assessment.blockers[0].endswith(" and 3 more")
     assert (finding_of(assessment, "every SLO").value, finding_of(assessment, "every SLO").n) == (0, 8)
 

@@ -1,0 +1,193 @@
+"""`slo-daemon incident` and `slo-daemon feedback`, against a real daemon's web."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+from slo_daemon.adapters.daemon_api import DaemonApi
+from slo_daemon.commands.records import feedback_app, incident_app
+from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Severity
+from slo_daemon.ports import Act
+from slo_daemon.web.security import Role
+from tests.web.house import NOW, PILOT, TOKENS, House, Visitor
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+def visitor(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visitor]:
+    for name in ("SLO_DAEMON_URL", "SLO_DAEMON_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with capture_logs(), house.open() as visitor:  # the daemon's log is no part of a command's output
+        yield visitor
+
+
+def run(app: Typer, *words: str, env: dict[str, str] | None = None) -> Result:
+    result = CliRunner().invoke(app, words, env=env)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result
+
+
+def environment(visitor: Visitor, role: Role = Role.ADMIN) -> dict[str, str]:
+    return {"SLO_DAEMON_URL": visitor.url, "SLO_DAEMON_TOKEN": TOKENS[role]}
+
+
+ADD = ("add", "--pilot", PILOT, "--title", "Search answers with errors", "--severity", "critical")
+RATE = ("add", "--pilot", PILOT, "--user", "u-1", "--rating", "4")
+
+
+def test_an_incident_lives_from_its_record_to_its_resolution(house: House, visitor: Visitor) -> None:
+    env = environment(visitor)
+    added = run(incident_app, *ADD, "--started-at", str(NOW - 60), "--reporter", "Ada", env=env)
+    listed = run(incident_app, "list", "--pilot", PILOT, env=env)
+    resolved = run(incident_app, "resolve", "1", "--pilot", PILOT, "--resolution", "rolled back", env=env)
+
+    assert (added.exit_code, listed.exit_code, resolved.exit_code) == (0, 0, 0)
+    line = "critical, open, since 2027-01-15T07:59:00Z: Search answers with errors"
+    assert added.stdout == f"incident 1 recorded: {line}\n"
+    assert listed.stdout == (
+        "ID  STARTED               SEVERITY  STATE  TITLE\n"
+        "1   2027-01-15T07:59:00Z  critical  open   Search answers with errors\n"
+    )
+    assert resolved.stdout.startswith("incident 1 resolved: critical, resolved")
+    (kept,) = house.store.incidents(PILOT)
+    assert (kept.resolution, kept.resolved_at) == ("rolled back", NOW)
+    assert house.store.audit()[-1].actor == "admin: Ada"
+
+
+def test_resolving_needs_no_words(house: House, visitor: Visitor) -> None:
+    env = environment(visitor)
+    run(incident_app, *ADD, env=env)
+
+    assert run(incident_app, "resolve", "1", "--pilot", PILOT, env=env).exit_code == 0
+    assert house.store.incidents(PILOT)[0].resolved
+
+
+def test_a_time_may_be_written_both_ways(house: House, visitor: Visitor) -> None:
+    env = environment(visitor)
+    for text in (str(NOW - 60), f"{NOW - 60:.0f}", "2027-01-15T07:59:00Z", "2027-01-15T08:59:00+01:00"):
+        assert run(incident_app, *ADD, "--started-at", text, env=env).exit_code == 0
+
+    assert {one.started_at for one in house.store.incidents(PILOT)} == {NOW - 60}
+
+
+def test_feedback_is_recorded_and_listed(house: House, visitor: Visitor) -> None:
+    env = environment(visitor, Role.FEEDBACK)
+    added = run(
+        feedback_app, *RATE, "--text", "good", "--context", "query=red=shoes", "--context", "n=1", env=env
+    )
+    listed = run(feedback_app, "list", "--pilot", PILOT, env=env)
+
+    assert added.stdout == "feedback 1 recorded: 4/5\n"
+    assert dict(house.store.feedback(PILOT)[0].context) == {"query": "red=shoes", "n": "1"}
+    assert listed.stdout.splitlines() == [
+        "ID  GIVEN                 RATING  USER  TEXT",
+        "1   2027-01-15T08:00:00Z  4/5     u-1   good",
+    ]
+
+
+def test_programs_get_json(house: House, visitor: Visitor) -> None:
+    env = environment(visitor)
+    added = run(incident_app, *ADD, "--output", "json", env=env)
+    incidents = run(incident_app, "list", "--pilot", PILOT, "--output", "json", env=env)
+    ratings = run(feedback_app, "list", "--pilot", PILOT, "--output", "json", env=env)
+
+    assert json.loads(added.stdout)["id"] == 1
+    assert json.loads(incidents.stdout) == {"incidents": [json.loads(added.stdout)]}
+    assert json.loads(ratings.stdout) == {"feedback": []}
+
+
+def test_empty_lists_are_said(visitor: Visitor) -> None:
+    env = environment(visitor)
+
+    assert run(incident_app, "list", "--pilot", PILOT, env=env).stdout == "no incident\n"
+    assert run(feedback_app, "list", "--pilot", PILOT, env=env).stdout == "no feedback\n"
+
+
+def test_what_others_wrote_does_not_steer_the_terminal(house: House, visitor: Visitor) -> None:
+    text = "\x1b]0;owned\x07\x1b[2J\u202etxet\r\nnext"
+    act = Act("x", NOW)
+    house.store.record_incident(NewIncident(PILOT, text, Severity.INFO, "", NOW), act)
+    house.store.record_feedback(NewFeedback(PILOT, text, 3, text, NOW, {}), act)
+    env = environment(visitor)
+
+    for app in (incident_app, feedback_app):
+        output = run(app, "list", "--pilot", PILOT, env=env).stdout
+        assert set(output).isdisjoint("\x1b\x07\u202e\r")
+        assert len(output.splitlines()) == 2
+
+
+def test_the_token_comes_from_a_file_before_the_environment(visitor: Visitor, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKENS[Role.INCIDENTS]}\n")
+    env = {"SLO_DAEMON_URL": visitor.url, "SLO_DAEMON_TOKEN": "wrong"}
+
+    assert run(incident_app, *ADD, env=env).exit_code == 2
+    assert run(incident_app, *ADD, "--token-file", str(file), env=env).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("list", "--pilot", "other"), "known: search"),
+        ((*ADD[:-1], "fatal"), "fatal"),
+        ((*ADD, "--started-at", "yesterday"), "started_at"),
+        ((*ADD, "--started-at", "nan"), "started_at"),
+        ((*ADD[:4], "", *ADD[5:]), "title"),
+        (("resolve", "7", "--pilot", PILOT), "no incident 7"),
+        (("resolve", "0", "--pilot", PILOT), "equal to 1"),
+        (("resolve", "--pilot", PILOT), "ID"),
+        (("list",), "--pilot"),
+        (("list", "--pilot", PILOT, "--limit", "0"), "limit"),
+        ((*ADD, "--token-file", "/no/such/file"), "No such file"),
+        ((*ADD, "--url", "127.0.0.1:9750"), "http://127.0.0.1:9750"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_what_is_wrong(
+    house: House, visitor: Visitor, words: tuple[str, ...], said: str
+) -> None:
+    result = run(incident_app, *words, env=environment(visitor))
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stdout == ""
+    assert house.store.audit() == ()
+
+
+@pytest.mark.parametrize("context", ["x", "=1", ""])
+def test_a_context_is_key_and_value(visitor: Visitor, context: str) -> None:
+    result = run(feedback_app, *RATE, "--context", context, env=environment(visitor))
+
+    assert result.exit_code == 2
+    assert "key=value" in result.stderr
+
+
+def test_without_a_token_one_is_asked_for(visitor: Visitor) -> None:
+    result = run(incident_app, *ADD, env={"SLO_DAEMON_URL": visitor.url})
+
+    assert result.exit_code == 2
+    assert "SLO_DAEMON_TOKEN" in result.stderr
+
+
+def test_nobody_there_ends_with_4(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(
+        "slo_daemon.commands.records.DaemonApi", lambda url, token: DaemonApi(url, token, wait=waited.append)
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    result = run(incident_app, "list", "--pilot", PILOT, env={"SLO_DAEMON_URL": url})
+
+    assert result.exit_code == 4
+    assert url in result.stderr
+    assert result.stdout == ""
