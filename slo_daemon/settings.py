@@ -45,6 +45,7 @@ DEFAULT_INTERVAL = EvaluationShape().interval
 LONGEST_RESEND = 60  # seconds
 LONGEST_SECRET = 8_192  # bytes
 
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
 
 # Read by commands, not by the daemon's settings.
@@ -298,7 +299,9 @@ def _check(place: Place) -> None:
             "write a timeout shorter than evaluation.interval",
         )
     for name, mark in source.at("headers").keys_with_marks():
-        if name.lower() in _SECRET_HEADERS:
+        if not _HEADER_NAME.fullmatch(name):
+            source.at("headers", name).report(f"{name!r} is not a header's name", mark=mark)
+        elif name.lower() in _SECRET_HEADERS:
             source.at("headers", name).report(
                 "a secret does not belong into this file", "use prometheus.bearer_token_file", mark=mark
             )

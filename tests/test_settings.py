@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from slo_daemon.settings import Settings, load_settings, override, read_settings, variables
 from slo_daemon.spec import Severity, SpecError
@@ -123,6 +125,7 @@ def test_an_address_to_listen_on_is_host_and_port(text: str, listen: Listen) -> 
                                                        "credentials are taken from files or the environment only")),
         ("prometheus: {headers: {authorization: Bearer x}}", ("3:24: prometheus.headers.authorization: a secret does not belong "
                                                              "into this file; use prometheus.bearer_token_file")),
+        ("prometheus: {headers: {'X Scope': a}}", "3:24: prometheus.headers[\"X Scope\"]: 'X Scope' is not a header's name"),
         ("store: {url: 'postgresql://host/db'}", ("3:14: store.url: this store is not supported; write sqlite:/// and a path, for "
                                                  "example sqlite:///slo-daemon.db")),
         ("web: {listen: 9750}", "3:15: web.listen: text is wanted, but YAML reads 9750 as a number; put it in quotes"),
@@ -306,3 +309,30 @@ def test_no_secret_shows_in_the_settings() -> None:
     assert settings.prometheus.url == "http://me:hush-3@host"
     assert "hush" not in repr(settings)
     assert "hush" not in str(settings)
+
+
+LINES = EXAMPLE.read_text(encoding="utf-8").splitlines()
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, len(LINES) - 1),
+    st.text(max_size=12) | st.sampled_from(["[]", "{}", "~", "5", "x", "1h", "@", "- a"]),
+)
+def test_any_slip_in_the_settings_loads_or_is_refused_in_words(line: int, text: str) -> None:
+    changed = [*LINES]
+    changed[line] = changed[line].partition(":")[0] + ": " + text
+    for document in ("\n".join(changed), text):
+        try:
+            load_settings(("slo.yaml", document), {})
+        except SpecError as refused:
+            assert any(problem.severity is Severity.ERROR for problem in refused.problems)  # noqa: PT017
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(variables())), st.text(max_size=12)))
+def test_any_environment_loads_or_is_refused_in_words(environment: dict[str, str]) -> None:
+    try:
+        load_settings(None, environment)
+    except SpecError as refused:
+        assert {problem.file.split()[0] for problem in refused.problems} == {"environment"}  # noqa: PT017

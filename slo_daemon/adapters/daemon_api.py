@@ -97,18 +97,18 @@ class DaemonApi:
                     method, f"{self._url}{path}", timeout=TIMEOUT, allow_redirects=False, **options
                 )
             except _BROKEN as error:
-                last, pause = _said(error), 0.5 * 2**attempt
+                last = f"cannot reach {self._url} ({_said(error)})"
+                pause = 0.5 * 2**attempt
             except requests.RequestException as error:
                 raise DaemonUnreachableError(f"cannot speak with {self._url}: {_said(error)}") from None
             else:
                 if answer.status_code not in _AGAIN:
                     return self._read(answer)
-                last, pause = _problem_text(answer), _retry_after(answer, 0.5 * 2**attempt)
+                last = f"{self._url} does not take it now ({_problem_text(answer)})"
+                pause = _retry_after(answer, 0.5 * 2**attempt)
             if attempt + 1 < ATTEMPTS:
                 self._wait(min(pause, LONGEST_WAIT))
-        raise DaemonUnreachableError(
-            f"{self._url} does not take it ({last}); is `slo-daemon run` there, and is --url right?"
-        )
+        raise DaemonUnreachableError(f"{last}; is `slo-daemon run` there, and is --url right?")
 
     def _read(self, answer: requests.Response) -> Json:
         if 300 <= answer.status_code < 400:

@@ -82,7 +82,9 @@ class Demo:
             logs.configure("json", "info", stack.enter_context((folder / "slo-daemon.log").open("w")))
             stack.callback(logs.silence)
             daemon, addresses = self._build(stack, folder, webhook)
-            watcher = Thread(target=self._watch, args=(watch, daemon, webhook, addresses), name="demo-watch", daemon=True)
+            watcher = Thread(
+                target=self._watch, args=(watch, daemon, webhook, addresses), name="demo-watch", daemon=True
+            )
             watcher.start()
             try:
                 daemon.run()

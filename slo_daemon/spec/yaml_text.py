@@ -15,6 +15,7 @@ from slo_daemon.spec.nodes import Entry, Form, Items, Node, Scalar, Table
 from slo_daemon.spec.problems import Mark, Problem, problem_at, shorten, split_lines
 
 LONGEST_TEXT = 1_048_576  # bytes of one file
+LONGEST_KEY = 200  # characters
 DEEPEST = 32  # levels of nesting
 LARGEST_DOCUMENT = 4 * LONGEST_TEXT  # characters and nodes of a document once its aliases are followed
 
@@ -198,6 +199,8 @@ class _Composer:
     def _good_key(self, key: Node, entries: dict[str, Entry]) -> bool:
         if not isinstance(key, Scalar):
             self._problem(key.mark, "a list or mapping cannot be a key")
+        elif not key.text.strip() or not key.text.isprintable() or len(key.text) > LONGEST_KEY:
+            self._problem(key.mark, f"a key is one line of at most {LONGEST_KEY} visible characters")
         elif key.reads_as == _READINGS["merge"]:
             self._problem(key.mark, "merge keys (<<) are not read here", "write the keys out")
         elif key.reads_as:

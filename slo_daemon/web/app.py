@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 
 import anyio
 import structlog
@@ -65,9 +66,11 @@ def create_web(
     for routes in (system_routes, page_routes, reading_routes, record_routes):
         routes(app, parts, rooms)
 
+    described = cache(lambda: openapi(app))
+
     @app.get("/openapi.json", include_in_schema=False)
     async def document() -> Response:
-        return json_response(openapi(app))
+        return json_response(described())
 
     for kind, to_problem in _PROBLEMS.items():
         app.add_exception_handler(kind, _answer(to_problem))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -70,7 +70,7 @@ class Workers:
         """Finish what has begun; drop what has not."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _done(self, _future: "Future[ResultT] | None") -> None:
+    def _done(self, _future: Future[Any] | None) -> None:
         with self._lock:
             self._count -= 1
 

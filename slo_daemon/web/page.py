@@ -30,6 +30,8 @@ from slo_daemon.core.snapshot import SloView, Snapshot
 from slo_daemon.ports import SinkError
 from slo_daemon.web.parts import Rooms, WebParts
 
+MOST_ROWS = 500  # of one table; with more SLOs the highest levels are shown
+
 Mark = tuple[str, str, str]  # tone (for the colour), symbol, word: a colour never speaks alone
 
 
@@ -113,6 +115,7 @@ class Section:
     assessment: Assessment | None
     findings: tuple[FindingRow, ...]
     slos: tuple[SloRow, ...]
+    hidden: int  # SLOs that are not shown because they are too many
     incidents: tuple[Incident, ...]
     reports: tuple[str, ...]
 
@@ -187,6 +190,10 @@ def _section(
 ) -> Section:
     assessment = snapshot.assessments.get(name)
     records = assessment.records if assessment is not None else None
+    views = snapshot.of_pilot(name)
+    shown = (
+        views if len(views) <= MOST_ROWS else sorted(views, key=lambda view: -view.state.level)[:MOST_ROWS]
+    )
     return Section(
         name=name,
         pilot=pilot,
@@ -196,7 +203,8 @@ def _section(
         findings=tuple(_finding(finding) for finding in assessment.findings)
         if assessment is not None
         else (),
-        slos=tuple(_row(view) for view in snapshot.of_pilot(name)),
+        slos=tuple(_row(view) for view in shown),
+        hidden=len(views) - len(shown),
         incidents=records.incidents.recent if isinstance(records, Records) else (),
         reports=reports,
     )

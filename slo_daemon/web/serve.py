@@ -155,6 +155,7 @@ class WebServer:
                 loop="asyncio",
                 lifespan="on",
                 log_config=None,
+                log_level="error",  # anybody can make it warn, with a line for every malformed request
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
@@ -163,11 +164,6 @@ class WebServer:
                 h11_max_incomplete_event_size=LONGEST_HEADERS,
             )
         )
-
-    @property
-    def serving(self) -> bool:
-        """Whether it answers."""
-        return self._server.started
 
     def run(self) -> None:
         """Serve until `stop`; then take nothing new, finish what is under way (at most 8 s), and return."""

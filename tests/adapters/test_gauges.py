@@ -1,7 +1,6 @@
 """/metrics: the snapshot as it is, nothing old, never half a page."""
 
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from time import perf_counter
 
@@ -9,21 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
-from slo_daemon.adapters.gauges import FAMILIES, Kind, MetricsPage, NoTelemetry, SelfMetrics
+from slo_daemon.adapters.gauges import FAMILIES, Kind, MetricsPage, SelfMetrics
 from slo_daemon.adapters.gauges.text import label_text, number_text
 from slo_daemon.core.pilot.records import RecordsUnavailable, Severity
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
-from slo_daemon.core.slo.query import Absent, FailReason
+from slo_daemon.core.slo.query import Absent
 from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.state import SloState
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import SloView, Snapshot, SourceView, Specification
 from slo_daemon.demo.servers import find_binary
-from slo_daemon.ports import Telemetry
 from slo_daemon.spec.slos import RESERVED_LABELS
+from tests.adapters.pages import busy_self_metrics, one_hot, samples, values
 from tests.factories import (
     NOW,
     PILOT,
@@ -48,31 +46,6 @@ LONG_AGO = NOW - 7200.0
 
 def page_of(snapshot: Snapshot, now: float = NOW + 1) -> str:
     return MetricsPage(SelfMetrics()).render(snapshot, now).decode()
-
-
-def samples(text: str) -> Iterator[Sample]:
-    for family in text_string_to_metric_families(text):
-        yield from family.samples
-
-
-def values(text: str, name: str, *keys: str) -> dict[object, float]:
-    """The values of one metric by the given labels; by the SLO (or nothing) without any."""
-    found: dict[object, float] = {}
-    for sample in samples(text):
-        if sample.name == name:
-            key = tuple(sample.labels[k] for k in keys) if keys else sample.labels.get("slo")
-            found[key[0] if isinstance(key, tuple) and len(key) == 1 else key] = sample.value
-    return found
-
-
-def one_hot(text: str, name: str, label: str, **labels: str) -> str:
-    """The label value whose series is 1; fails when it is not exactly one."""
-    (chosen,) = (
-        sample.labels[label]
-        for sample in samples(text)
-        if sample.name == name and labels.items() <= sample.labels.items() and sample.value == 1.0
-    )
-    return chosen
 
 
 def healthy() -> Snapshot:
@@ -330,84 +303,6 @@ def test_an_error_while_rendering_is_raised_and_never_half_a_page() -> None:
     with pytest.raises(AttributeError):
         page.render(replace(snapshot, slos=broken), NOW)  # type: ignore[arg-type]
     assert len(values(page.render(snapshot, NOW).decode(), "slo_alert_level")) == 4
-
-
-def busy_self_metrics() -> SelfMetrics:
-    """One of everything that can happen."""
-    told = SelfMetrics(["am-1"])
-    told.query_done(0.02, 400)
-    told.query_done(0.03, None)
-    told.query_failed(FailReason.TIMEOUT)
-    told.source_up(up=False)
-    told.clock_skew(-0.25)
-    told.slots(scheduled=3, missed=2, failed=1)
-    told.evaluation_took(0.4)
-    told.heartbeat(NOW)
-    told.store_failed("full")
-    told.reload(ok=True, at=NOW)
-    told.reload(ok=False, at=NOW + 5)
-    told.report_written(NOW + 1)
-    told.alerts_sent("am-1", 4)
-    told.alerts_failed("am-1", 1)
-    told.request("/metrics", 200)
-    return told
-
-
-def test_the_daemon_tells_about_itself_what_happened() -> None:
-    text = busy_self_metrics().text().decode()
-
-    flat = {(s.name, tuple(sorted(s.labels.values()))): s.value for s in samples(text)}
-    told = {
-        ("slo_daemon_queries_total", ()): 3.0,
-        ("slo_daemon_query_failures_total", ("timeout",)): 1.0,
-        ("slo_daemon_query_failures_total", ("connect",)): 0.0,
-        ("slo_daemon_query_samples_total", ()): 400.0,
-        ("slo_daemon_query_duration_seconds_count", ()): 2.0,
-        ("slo_daemon_source_up", ()): 0.0,
-        ("slo_daemon_clock_skew_seconds", ()): -0.25,
-        ("slo_daemon_evaluations_scheduled_total", ()): 3.0,
-        ("slo_daemon_evaluations_missed_total", ()): 2.0,
-        ("slo_daemon_evaluations_failed_total", ()): 1.0,
-        ("slo_daemon_evaluation_duration_seconds_count", ()): 1.0,
-        ("slo_daemon_heartbeat_timestamp_seconds", ()): NOW,
-        ("slo_daemon_store_up", ()): 0.0,
-        ("slo_daemon_store_errors_total", ("full",)): 1.0,
-        ("slo_daemon_store_errors_total", ("io",)): 0.0,
-        ("slo_daemon_config_last_reload_successful", ()): 0.0,
-        ("slo_daemon_config_last_reload_success_timestamp_seconds", ()): NOW,
-        ("slo_daemon_report_last_success_timestamp_seconds", ()): NOW + 1,
-        ("slo_daemon_alerts_sent_total", ("am-1",)): 4.0,
-        ("slo_daemon_alerts_failed_total", ("am-1",)): 1.0,
-        ("slo_daemon_http_requests_total", ("/metrics", "200")): 1.0,
-    }
-    assert {key: flat.get(key) for key in told} == told
-
-
-def test_a_store_that_works_again_is_up() -> None:
-    told = busy_self_metrics()
-    told.store_worked()
-
-    assert values(told.text().decode(), "slo_daemon_store_up") == {None: 1.0}
-
-
-def test_what_has_not_happened_yet_is_absent_and_not_of_1970() -> None:
-    text = SelfMetrics().text().decode()
-
-    names = {sample.name for sample in samples(text)}
-    assert "slo_daemon_queries_total" in names
-    assert not {name for name in names if "timestamp" in name or name.endswith("_up")}
-    assert not {name for name in names if name.endswith("_created")}
-
-
-def test_both_implementations_are_telemetry() -> None:
-    told: Telemetry = SelfMetrics()
-    nobody: Telemetry = NoTelemetry()
-
-    methods = [name for name in vars(Telemetry) if not name.startswith("_")]
-    assert methods
-    for name in methods:
-        assert callable(getattr(told, name))
-        assert callable(getattr(nobody, name))
 
 
 def full_page() -> str:

@@ -31,7 +31,7 @@ inhibit_rules:
     target_matchers: [alertname =~ "SLOWarning|SLOCritical|SLODataMissing"]
   - source_matchers: [alertname = "SLOCritical"]
     target_matchers: [alertname = "SLOWarning"]
-    equal: [pilot, slo]
+    equal: [pilot, slo, slo_group]
 receivers:
   - name: everything
     webhook_configs: [{{url: "{webhook}", send_resolved: true}}]

@@ -1,5 +1,6 @@
 """Any text gives a specification or a list of problems: never a traceback, and never a problem outside the text."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def outcome(text: str) -> Specification | SpecError:
     return result
 
 
+@settings(deadline=None)
 @given(st.text())
 @example("\ud800")
 @example("\ufeff")
@@ -57,11 +59,13 @@ def test_any_text_is_refused_in_words(text: str) -> None:
     outcome(text)
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_are_refused_in_words(content: bytes) -> None:
     outcome(content.decode("utf-8", "surrogateescape"))
 
 
+@settings(deadline=None)
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(SCALARS),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
@@ -132,9 +136,11 @@ LEAVES = [
 
 
 @pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.__name__)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(text=st.text(max_size=60) | st.sampled_from(SCALARS), form=st.sampled_from(Form))
-def test_any_scalar_gives_a_value_or_is_refused_in_words(leaf, text: str, form: Form) -> None:  # type: ignore[no-untyped-def]
+def test_any_scalar_gives_a_value_or_is_refused_in_words(
+    leaf: Callable[[object], object], text: str, form: Form
+) -> None:
     try:
         leaf(Scalar(text, Mark("f", 1, 1), form))
         said = "a value"
@@ -143,6 +149,7 @@ def test_any_scalar_gives_a_value_or_is_refused_in_words(leaf, text: str, form: 
     assert said
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=100, places=3))
 def test_every_ratio_of_the_allowed_range_is_taken(percent: object) -> None:
     assert 0 <= leaves.share(Scalar(f"{percent}%", Mark("f", 1, 1), Form.PLAIN)) <= 1

@@ -210,6 +210,10 @@ SLO_RULES = [
      "shop.yaml:8:60: spec.slos[0].sli.ratio.total: not valid PromQL: illegal regex for ("),
     ("total: requests_total", "total: 5",
      "shop.yaml:8:60: spec.slos[0].sli.ratio.total: PromQL is wanted, but YAML reads 5 as a number; put it in quotes"),
+    ("quantile: {histogram: duration_seconds, quantile: p95}", "raw: {query: 'rate(x[$window]) / rate(x[99999999999999999999])'}",
+     "shop.yaml:13:22: spec.slos[1].sli.raw.query: not valid PromQL: cannot convert float seconds to Duration: value is either too big or NaN"),
+    ("quantile: {histogram: duration_seconds, quantile: p95}", "raw: {query: 'rate(x[$window]) + " + 201 * "(" + "y" + 201 * ")" + "'}",
+     "shop.yaml:13:22: spec.slos[1].sli.raw.query: the expression nests deeper than 200 levels"),
     ("total: requests_total", 'total: requests_total{code="200"}',
      "shop.yaml:8:74: the list or mapping opened in line 8 is not closed here; close it, and put text with { } [ ] , : in quotes, PromQL above all"),
     # budget, alerting, missing data
@@ -340,6 +344,8 @@ YAML_RULES = [
     ("a: b\n...\nc\n", "shop.yaml:3:1: something follows the end of the document; start another document with ---"),
     ("a: ]\n", "shop.yaml:1:4: a value is missing here"),
     ('a: "\\q"\n', "shop.yaml:1:5: not valid YAML: found unknown escape character"),
+    ("'': b\n", "shop.yaml:1:1: a key is one line of at most 200 visible characters"),
+    ('"a\\tb": c\n', "shop.yaml:1:1: a key is one line of at most 200 visible characters"),
 ]
 # fmt: on
 

@@ -14,9 +14,10 @@ from slo_daemon.core.pilot.records import NewIncident, Severity
 from slo_daemon.core.pilot.verdict import Effect, Verdict
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.slo import SloInstance
 from slo_daemon.core.snapshot import SourceView
 from slo_daemon.ports import Act
-from slo_daemon.web.page import DATA, EFFECTS, LEVELS, MET, VERDICTS, Mark
+from slo_daemon.web.page import DATA, EFFECTS, LEVELS, MET, MOST_ROWS, VERDICTS, Mark
 from tests.web.house import NOW, PILOT, House, events, pilot, ratio_slo, snapshot, viewed
 
 HOSTILE = [
@@ -202,6 +203,26 @@ def test_reports_that_cannot_be_read_do_not_take_the_page_along(house: House) ->
     house.shelf.broken = True
 
     assert "Reports cannot be read" in look(house).text
+
+
+def test_of_too_many_slos_the_highest_levels_are_shown(house: House) -> None:
+    fine = viewed(ratio_slo("fine"), events(5, 10_000))
+    views = [
+        replace(
+            fine,
+            instance=SloInstance(ratio_slo(f"fine-{number}")),
+            state=replace(fine.state, slo_id=f"f{number}"),
+        )
+        for number in range(MOST_ROWS + 7)
+    ]
+    broken = viewed(ratio_slo("broken"), events(90, 10_000), slots=3)
+    house.current = snapshot([*views, broken], [pilot([ratio_slo("broken")])])
+
+    page = look(house)
+
+    assert "broken 99.1 %" in page.text
+    assert "8 more SLOs, none at a higher level" in page.text
+    assert len([tag for tag, _ in page.elements if tag == "tr"]) == MOST_ROWS + 1
 
 
 def test_an_empty_specification_is_said(house: House) -> None:

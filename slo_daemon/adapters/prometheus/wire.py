@@ -41,9 +41,7 @@ class _Data(msgspec.Struct):
     stats: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _Row(
-    msgspec.Struct, gc=False
-):  # rows form no cycles, and thousands of them would keep the collector busy
+class _Row(msgspec.Struct, gc=False):  # thousands of rows, none in a cycle: not for the collector
     metric: dict[str, str]
     value: tuple[float, str] | None = None
     histogram: msgspec.Raw = msgspec.Raw(b"")

@@ -157,6 +157,10 @@ def _measure(slo: Slo, readings: Mapping[str, Reading], slot: Slot) -> Measureme
         if isinstance(reading, Failed):
             return Unavailable(reading.reason, reading.detail)
         parts[name] = reading
+    for selector in slo.indicator.probes():
+        probe = parts[f"fresh: {selector}"]
+        if isinstance(probe, Samples) and not all(row.value > 0 for row in probe.rows):
+            return Unavailable(FailReason.VALUE, f"no number of samples in the answer to {probe.promql}")
     missing = [s for s in slo.indicator.probes() if isinstance(parts[f"fresh: {s}"], Absent)]
     if missing:
         return _missing(slo, missing[0], readings, parts, slot)

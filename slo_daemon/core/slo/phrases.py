@@ -6,7 +6,7 @@ Rounding happens here and nowhere else, and never so that a value seems to lie o
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from math import inf, isfinite
+from math import ceil, inf, isfinite, log10
 
 from slo_daemon.core.quantity import BASE_UNITS, Dimension, Unit
 from slo_daemon.core.slo.evaluation import Evaluation, Reason
@@ -27,7 +27,8 @@ _JOINERS = frozenset("\u200c\u200d")  # needed to write some languages and emoji
 def say_value(value: float, unit: Unit, landmarks: Iterable[float] = ()) -> str:
     """`value` (base unit) in `unit`: `42.3 ms`, `99.95 %`, `4.2/5`.
 
-    As few digits as keep it on its side of every landmark (base unit); three at least.
+    As few digits as keep it on its side of every landmark (base unit); three at least, and for a share near the whole two
+    of what is missing: `99.953 %`.
     """
     if not isfinite(value):
         return "not a number" if value != value else "infinite"
@@ -39,6 +40,9 @@ def say_value(value: float, unit: Unit, landmarks: Iterable[float] = ()) -> str:
     if unit.dimension is Dimension.RATIO:
         marks += [0.0, 1.0 / factor]
     digits = max(FEWEST_DIGITS, len(str(int(abs(amount)))))  # a whole part is never rounded away
+    if unit.dimension is Dimension.RATIO and 0.5 < value < 1.0:  # near the whole, what is missing is the news
+        digits = max(digits, len(str(int(amount))) + ceil(-log10(1.0 / factor - amount)) + 1)
+        digits = min(digits, MOST_DIGITS)
     while digits < MOST_DIGITS and any(
         _side(_rounded(amount, digits), mark) != _side(amount, mark) for mark in marks
     ):

@@ -112,6 +112,12 @@ def test_what_is_no_number_of_events_is_an_error_and_never_a_value(value: float)
         assert evaluation.value is None
 
 
+@pytest.mark.parametrize("samples", [float("nan"), 0.0, -1.0])
+def test_a_probe_that_counts_no_samples_in_a_row_is_an_error(samples: float) -> None:
+    evaluation = evaluated(AVAILABILITY, {"bad": NOTHING, "total": number(5000)}, fresh=number(samples))
+    assert outcome(evaluation) == (DataState.ERROR, None, "value")
+
+
 def test_more_bad_than_all_events_is_an_error_not_a_clamped_ratio() -> None:
     assert outcome(evaluated(AVAILABILITY, {"bad": number(8500), "total": number(5000)})) == (
         DataState.ERROR,
