@@ -12,16 +12,22 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
+from time import monotonic
 
 from slo_daemon.ports import ReportFiles, SinkError
 
 LATEST = "latest"
+PATIENCE = 5.0  # seconds that a write waits for another process
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)  # no dot and no slash: it leads nowhere else
 _FORM = re.compile(r"[a-z]{1,16}", re.ASCII)
 _UNFINISHED = ".unfinished-"  # being written, or being removed
 _ATTEMPTS = 3
+
+
+class _BusyError(SinkError):
+    """Another process is writing."""
 
 
 class ReportFolder:
@@ -38,8 +44,7 @@ class ReportFolder:
             self._folder.mkdir(parents=True, exist_ok=True)
             for pilot in sorted(self._folder.iterdir()):
                 if _NAME.fullmatch(pilot.name) and pilot.is_dir():
-                    _remove_unfinished(pilot)
-                    self._link_latest(pilot)
+                    self._tidy(pilot)
 
     def write(self, pilot: str, report_id: str, texts: Mapping[str, str]) -> ReportFiles:
         """See ports.ReportSink. Other texts under an id that is taken are refused for good."""
@@ -49,14 +54,14 @@ class ReportFolder:
             if not home.exists():
                 home.mkdir(parents=True, exist_ok=True)
                 _sync(self._folder)
-            if (home / report_id).exists():
-                if _contents(home / report_id) != contents:
+            with _alone(home, patience=PATIENCE):
+                if not (home / report_id).exists():
+                    _publish(home, report_id, contents)
+                elif _contents(home / report_id) != contents:
                     raise _taken(pilot, report_id)
-            else:
-                _publish(home, report_id, contents)
-            self._link_latest(home)
-            for old in _ids(home)[self._keep :]:
-                _remove(home, old)
+                _link_latest(home)
+                for old in _ids(home)[self._keep :]:
+                    _remove(home, old)
         return ReportFiles(report_id, _file_names(pilot, report_id, texts))
 
     def reports(self, pilot: str) -> tuple[str, ...]:
@@ -79,15 +84,15 @@ class ReportFolder:
                     return text
             return None
 
-    def _link_latest(self, home: Path) -> None:
-        """The link for people and programs that read the folder; replaced in one step."""
-        newest = _ids(home)[:1]
-        link, new = home / LATEST, home / f"{_UNFINISHED}{LATEST}-{os.getpid()}"
-        if newest and not (link.is_symlink() and link.readlink() == Path(newest[0])):
-            new.unlink(missing_ok=True)
-            new.symlink_to(newest[0])
-            new.replace(link)
-            _sync(home)
+    def _tidy(self, home: Path) -> None:
+        """Remove what was left unfinished. While another process writes here, it is not ours to judge."""
+        try:
+            with _alone(home, patience=0.0):
+                for leftover in home.glob(f"{_UNFINISHED}*"):
+                    _delete(leftover)
+                _link_latest(home)
+        except _BusyError:
+            pass
 
 
 class MemoryReports:
@@ -159,18 +164,18 @@ def _taken(pilot: str, report_id: str) -> SinkError:
 
 def _publish(home: Path, report_id: str, contents: Mapping[str, bytes]) -> None:
     """Write everything to the disk under another name, then give it its own."""
-    new = home / f"{_UNFINISHED}{report_id}-{os.getpid()}"
+    new = home / f"{_UNFINISHED}{report_id}"
+    _delete(new)
     new.mkdir()
     try:
-        with _claimed(new):
-            for form, content in contents.items():
-                with (new / _file_name(form)).open("xb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            _sync(new)
-            new.rename(home / report_id)
-            _sync(home)
+        for form, content in contents.items():
+            with (new / _file_name(form)).open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync(new)
+        new.rename(home / report_id)
+        _sync(home)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -178,32 +183,51 @@ def _publish(home: Path, report_id: str, contents: Mapping[str, bytes]) -> None:
 
 def _remove(home: Path, report_id: str) -> None:
     """Out of sight in one step, then gone."""
-    old = (home / report_id).rename(home / f"{_UNFINISHED}{report_id}-{os.getpid()}")
-    shutil.rmtree(old)
+    old = home / f"{_UNFINISHED}{report_id}"
+    _delete(old)
+    (home / report_id).rename(old)
+    _delete(old)
 
 
-def _remove_unfinished(home: Path) -> None:
-    """Leftovers, but not what another process is writing."""
-    for leftover in home.glob(f"{_UNFINISHED}*"):
-        if leftover.is_symlink():
-            leftover.unlink(missing_ok=True)
-            continue
-        try:
-            with _claimed(leftover):
-                shutil.rmtree(leftover)
-        except BlockingIOError:
-            continue
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _link_latest(home: Path) -> None:
+    """The link for people and programs that read the folder; replaced in one step."""
+    newest = _ids(home)[:1]
+    link, new = home / LATEST, home / f"{_UNFINISHED}{LATEST}"
+    if newest and not (link.is_symlink() and link.readlink() == Path(newest[0])):
+        _delete(new)
+        new.symlink_to(newest[0])
+        new.replace(link)
+        _sync(home)
 
 
 @contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
-    """Held by this process as long as the block runs. Raises BlockingIOError when another one has it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _alone(home: Path, *, patience: float) -> Iterator[None]:
+    """One process at a time writes into a pilot's folder; the lock ends with its holder. Raises _BusyError."""
+    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        deadline = monotonic() + patience
+        while not _locked(descriptor):
+            if monotonic() >= deadline:
+                raise _BusyError(f"{home}: another process is writing here")
+            Event().wait(0.01)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _ids(home: Path) -> list[str]:

@@ -478,3 +478,19 @@ def test_a_closed_store_says_so_and_may_be_closed_again(store: Store) -> None:
         with pytest.raises(StoreError) as caught:
             call()
         assert caught.value.reason == "closed"
+
+
+def test_memory_can_be_told_to_fail_and_changes_nothing_then() -> None:
+    store = MemoryStore()
+    store.commit_slot([state()], [], ["am"])
+    store.failure = StoreError("full", "no room")
+    for call in (
+        store.states,
+        store.check,
+        lambda: store.commit_slot([state("shop/b")], [transition()], ["am"]),
+    ):
+        with pytest.raises(StoreError, match="no room"):
+            call()
+    store.failure = None
+    assert store.states() == {"shop/latency": state()}
+    assert store.undelivered("am") == ()

@@ -183,6 +183,26 @@ def test_what_is_no_http_is_refused_and_the_next_one_served(house: House, head: 
     assert house.store.audit() == ()
 
 
+def is_open(connection: socket.socket) -> bool:
+    connection.settimeout(0.01)
+    try:
+        return connection.recv(1) != b""
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
+def test_two_tokens_in_one_request_are_as_good_as_none(house: House) -> None:
+    body = b'{"title": "x", "severity": "info"}'
+    head = POST + b"Authorization: Bearer other\r\n" + f"Content-Length: {len(body)}\r\n\r\n".encode()
+    with house.open() as visitor, connected(visitor.address) as connection:
+        connection.sendall(head + body)
+
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 401")
+    assert house.store.audit() == ()
+
+
 def test_a_crowd_of_silent_connections_does_not_keep_a_scrape_out(house: House) -> None:
     patience = Patience(headers=30.0, connections=20)
     crowd: list[socket.socket] = []
@@ -195,6 +215,8 @@ def test_a_crowd_of_silent_connections_does_not_keep_a_scrape_out(house: House) 
                 answer = requests.get(f"{visitor.url}/metrics", timeout=3)
                 assert answer.status_code == 200
                 assert answer.elapsed.total_seconds() < 1
+            assert [is_open(connection) for connection in crowd].count(True) <= patience.connections
+            assert is_open(crowd[-1])  # those that waited longest had to go
     finally:
         for connection in crowd:
             connection.close()

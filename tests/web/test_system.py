@@ -1,10 +1,13 @@
 """/metrics, /-/healthy, /-/ready, /-/reload, and what is around every answer."""
 
+import asyncio
 import threading
 
 import pytest
 
 from slo_daemon.ports import StoreError
+from slo_daemon.web.limits import Workers
+from slo_daemon.web.problems import ProblemError
 from slo_daemon.web.security import HEADERS, Role
 from tests.web.house import FEEDBACK, INCIDENTS, PILOT, House, Visitor, bearer, feedback, incident
 
@@ -208,6 +211,49 @@ def test_beyond_its_queue_the_store_is_busy_and_says_so(house: House) -> None:
     assert refused == [503] * 28  # 4 at work and 128 waiting
     assert answers.count(201) == 132 == len(slow.feedback(PILOT, 1_000))  # type: ignore[operator]
     assert retry.count("1") == 28
+
+
+def test_the_end_leaves_no_thread_behind(house: House) -> None:
+    def ours() -> set[str]:
+        return {thread.name for thread in threading.enumerate() if thread.name.startswith("web-")}
+
+    before = ours()
+    with house.open() as visitor:
+        visitor.get("/metrics")
+        visitor.get("/")
+        visitor.post("/-/reload", headers=bearer(Role.ADMIN))
+        assert len(ours() - before) >= 3 or before
+
+    assert ours() == before
+
+
+def test_closing_waits_for_what_has_begun_even_when_nobody_waits_for_it_any_more() -> None:
+    began, go, done = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        began.set()
+        assert go.wait(10)
+        done.set()
+
+    async def scene() -> None:
+        workers = Workers("test", threads=1, queue=1)
+        running = asyncio.create_task(workers.run(work))
+        waiting = asyncio.create_task(workers.run(work))
+        await asyncio.to_thread(began.wait, 10)
+        running.cancel()
+        closing = asyncio.create_task(asyncio.to_thread(workers.close))
+        await asyncio.sleep(0.1)
+        assert not closing.done()
+        go.set()
+        await closing
+        assert done.is_set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        with pytest.raises(ProblemError) as caught:
+            await workers.run(work)
+        assert (caught.value.status, caught.value.reason) == (503, "busy")
+
+    asyncio.run(scene())
 
 
 def test_incidents_are_not_lost_when_many_write_at_once(house: House, visitor: Visitor) -> None:
