@@ -142,6 +142,7 @@ def _live(story: Demo, daemon: Daemon, webhook: WebhookReceiver, screen: Console
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         while not story.ending.wait(1.0):
             live.update(_now(daemon.board.current, webhook.notifications), refresh=True)
+    screen.print("Stopped. Nothing is left behind.")
 
 
 def _now(snapshot: Snapshot, notifications: Sequence[Notification]) -> RenderableType:

@@ -38,11 +38,18 @@ INTERVAL = 5  # seconds between scrapes and between slots
 PILOT = "ecommerce-semantic-search"
 _START = re.compile(r"^(\s*start:\s*)\d{4}-\d{2}-\d{2}", re.MULTILINE)
 _ALERTMANAGER = """
-route: {{receiver: demo, group_by: [alertname, pilot, slo], group_wait: 1s, group_interval: 5s, repeat_interval: 4h}}
+route:
+  receiver: demo
+  group_by: [alertname, pilot, slo]
+  group_wait: 1s
+  group_interval: 5s
+  repeat_interval: 4h
+  routes: [{{receiver: nobody, matchers: [alertname="SLOWatchdog"]}}]
 inhibit_rules:
-  - {{source_matchers: [severity="critical"], target_matchers: [severity="warning"], equal: [pilot, slo]}}
+  - {{source_matchers: [severity="critical"], target_matchers: [severity="warning"], equal: [pilot, slo, slo_group]}}
   - {{source_matchers: [alertname="SLOBackendDown"], target_matchers: [alertname=~"SLOWarning|SLOCritical|SLODataMissing"]}}
 receivers:
+  - {{name: nobody}}
   - {{name: demo, webhook_configs: [{{url: "{webhook}", send_resolved: true}}]}}
 """
 

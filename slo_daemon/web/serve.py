@@ -70,8 +70,7 @@ class DeadlineProtocol(H11Protocol):
         """A client came."""
         super().connection_made(transport)
         self._enter(Phase.HEADERS)
-        if len(self.connections) > self._most:
-            self._make_room()
+        self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -116,8 +115,13 @@ class DeadlineProtocol(H11Protocol):
         self.transport.abort()
 
     def _make_room(self) -> None:
-        others = [c for c in self.connections if isinstance(c, DeadlineProtocol) and c.phase in _EVICTED]
-        min(others, key=lambda c: (_EVICTED.index(c.phase), c.since)).abort()
+        """Connections that are cut stay in uvicorn's set until the loop turns: in a burst they must not be cut again."""
+        there = [
+            c for c in self.connections if isinstance(c, DeadlineProtocol) and not c.transport.is_closing()
+        ]
+        others = [connection for connection in there if connection.phase in _EVICTED]
+        if len(there) > self._most and others:
+            min(others, key=lambda c: (_EVICTED.index(c.phase), c.since)).abort()
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -1,13 +1,24 @@
 """The stores under test, and records to put into them."""
 
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from slo_daemon.adapters.database import DatabaseStore, SqliteFile
+from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Severity
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
-from slo_daemon.ports import Act
+from slo_daemon.ports import Act, Store, StoreError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def open_store(path: Path) -> DatabaseStore:
@@ -36,6 +47,39 @@ class Reopening:
 
     def close(self) -> None:
         self._closed = True
+
+
+def refused(call: Callable[[], object]) -> StoreError:
+    """How a call was refused."""
+    with pytest.raises(StoreError) as caught:
+        call()
+    return caught.value
+
+
+@contextmanager
+def raw(path: Path) -> Iterator[sqlite3.Connection]:
+    """Past the store, as another program would."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        yield connection
+
+
+def program(name: str, folder: Path, *before: str) -> list[str]:
+    """The command line of a program of `store_child`, run by `before`."""
+    return [*before, sys.executable, "-m", "tests.adapters.store_child", name, str(folder)]
+
+
+def run(command: list[str]) -> list[Any]:
+    """What a program told, line by line."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+STORES: dict[str, Callable[[Path], Store]] = {
+    "database": open_store,
+    "database reopened for each call": Reopening,
+    "memory": lambda _: MemoryStore(),
+}
 
 
 def state(slo_id: str = "shop/latency", slot: float | None = 60.0, **fields: Any) -> SloState:

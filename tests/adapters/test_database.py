@@ -1,51 +1,31 @@
-"""The database on a real disk: kill, damage, full and read-only disks, a second daemon, files that vanish, and its speed."""
+"""The database: its settings, damage, a second daemon, other programs, and files that vanish. See `test_database_disk.py`."""
 
 import json
 import os
-import random
 import shutil
-import signal
-import sqlite3
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
-from slo_daemon.adapters.database import DatabaseStore, SqliteFile
-from slo_daemon.adapters.database.tables import feedback, incidents
-from slo_daemon.core.pilot.records import Severity
+from slo_daemon.adapters.database import DatabaseStore
 from slo_daemon.ports import StoreError
-from tests.adapters.stores import act, incident, open_store, rating, state, transition
-
-ROOT = Path(__file__).resolve().parents[2]
-KILLS = 15
-
-
-def program(name: str, folder: Path, *before: str) -> list[str]:
-    return [*before, sys.executable, "-m", "tests.adapters.store_child", name, str(folder)]
-
-
-def run(command: list[str]) -> list[Any]:
-    """What a program told, line by line."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def run_on_small_disk(name: str, folder: Path) -> list[Any]:
-    """On 8 MiB that only the program sees and that end with it; skips where nothing can be mounted."""
-    mine = ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-Urm"]
-    mount = f"mount -t tmpfs -o size=8m tmpfs '{folder}'"
-    if subprocess.run([*mine, "sh", "-c", mount], capture_output=True).returncode:
-        pytest.skip("no tmpfs can be mounted here; the test with a limit on file sizes runs in its place")
-    return run([*mine, "sh", "-c", f'{mount} && exec "$@"', "sh", *program(name, folder)])
+from tests.adapters.stores import (
+    ROOT,
+    act,
+    incident,
+    open_store,
+    program,
+    raw,
+    refused,
+    run,
+    state,
+    transition,
+)
 
 
 @pytest.fixture
@@ -57,18 +37,6 @@ def path(tmp_path: Path) -> Path:
 def store(path: Path) -> Iterator[DatabaseStore]:
     with closing(open_store(path)) as opened:
         yield opened
-
-
-def refused(call: Callable[[], object]) -> StoreError:
-    with pytest.raises(StoreError) as caught:
-        call()
-    return caught.value
-
-
-@contextmanager
-def raw(path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        yield connection
 
 
 def image(path: Path) -> dict[str, bytes]:
@@ -86,7 +54,7 @@ def filled(path: Path) -> None:
             store.record_incident(incident(f"incident {n}", description="x" * 500), act())
 
 
-# Settings and schema
+# Settings
 
 
 @pytest.mark.parametrize("side", ["_writer", "_readers"])
@@ -145,53 +113,6 @@ def test_what_fails_in_the_middle_of_a_call_changes_nothing(store: DatabaseStore
     assert store.undelivered("am") == ()
     store.commit_slot([state(slot=120.0)], half[:1], ["am"])
     assert store.undelivered("am") == (half[0],)
-
-
-# Kill
-
-
-@pytest.mark.slow
-def test_killed_at_any_instant_no_acknowledged_record_is_lost_and_none_is_doubled(tmp_path: Path) -> None:
-    instants = random.Random(20261122)
-    acked: set[tuple[str, int]] = set()
-    for _ in range(KILLS):
-        writer = subprocess.Popen(
-            program("write_until_killed", tmp_path), cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        assert writer.stdout is not None
-        with writer.stdout:
-            assert json.loads(writer.stdout.readline()) == "open"
-            killer = threading.Timer(instants.uniform(0.0, 0.3), writer.send_signal, [signal.SIGKILL])
-            killer.start()
-            lines = writer.stdout.read().splitlines(keepends=True)
-        assert writer.wait(timeout=30) == -signal.SIGKILL
-        acked |= {tuple(json.loads(line)) for line in lines if line.endswith("\n")}
-    assert len(acked) > KILLS
-    with closing(open_store(tmp_path / "store.db")) as store:
-        told = store.transitions(limit=10**6)
-        titles = [one.title for one in store.incidents("shop", 10**6)]
-        users = [one.user for one in store.feedback("shop", 10**6)]
-        last = store.states()["shop/latency"]
-        assert last.sequence == told[0].sequence
-        assert len(store.undelivered("am", 10**6)) == len(told)
-        assert len(store.audit(10**6)) == len(titles) + len(users)
-    assert len({one.sequence for one in told}) == len(told)
-    assert len(set(titles)) == len(titles)
-    assert len(set(users)) == len(users)
-    assert {n for kind, n in acked if kind == "slot"} <= {one.sequence for one in told}
-    assert {f"incident {n}" for kind, n in acked if kind == "incident"} <= set(titles)
-    assert {f"user {n}" for kind, n in acked if kind == "rating"} <= set(users)
-    with raw(tmp_path / "store.db") as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-
-
-def test_an_unfinished_new_database_is_thrown_away(path: Path) -> None:
-    for suffix in (".new", ".new-wal", ".new-journal"):
-        path.with_name(path.name + suffix).write_bytes(b"half")
-    with closing(open_store(path)) as store:
-        store.check()
-    assert not list(path.parent.glob("*.new*"))
 
 
 # Damage
@@ -373,121 +294,3 @@ def test_a_database_that_was_replaced_is_noticed(store: DatabaseStore, path: Pat
     copy.replace(path)
     assert refused(store.check).reason == "io"
     assert refused(lambda: store.commit_slot([state(slot=120.0)], [], [])).reason == "io"
-
-
-# Disks that are full or read-only
-
-
-def test_a_full_disk_refuses_loses_nothing_can_still_be_cleaned_and_recovers_by_itself(
-    tmp_path: Path,
-) -> None:
-    full, then, roomy, reopened, opened_full, at_last = run_on_small_disk("fill_disk", tmp_path)
-    assert full["refused"] == "full"
-    assert full["acked"] == full["stored"] > 10
-    assert not full["ballast"]
-    assert then == {
-        "check": "full",
-        "small": "full",
-        "forget": "full",
-        "delivered": "ok",
-        "undelivered": 0,
-        "states": ["shop/latency"],
-    }
-    assert roomy == {"check": "ok", "write": "ok", "stored": full["acked"] + 1, "ballast": True}
-    assert reopened == full["acked"] + 1
-    assert opened_full == {"states": ["shop/latency"], "check": "full"}
-    assert at_last == {"check": "ok"}
-
-
-def test_a_file_that_may_not_grow_refuses_loses_nothing_and_recovers_by_itself(tmp_path: Path) -> None:
-    full, _, roomy, reopened = run(program("fill_to_limit", tmp_path))
-    assert full["refused"] in ("full", "io")
-    assert full["acked"] == full["stored"] > 10
-    assert (roomy["check"], roomy["write"]) == ("ok", "ok")
-    assert roomy["stored"] == reopened == full["acked"] + 1
-
-
-def test_a_folder_without_the_right_to_write_is_named_and_nothing_is_left_in_it() -> None:
-    with temporary_folder() as folder:
-        open_store(folder / "store.db").close()
-        folder.chmod(0o555)
-        for file in folder.iterdir():
-            file.chmod(0o444)
-        (told,) = run(program("open_without_rights", folder))
-        assert (told["new"], told["existing"]) == ("readonly", "readonly")
-        assert told["there"] == ["store.db", "store.db.ballast", "store.db.lock"]
-
-
-def test_a_read_only_disk_is_named_and_left_as_it_is(tmp_path: Path) -> None:
-    reasons, untouched = run_on_small_disk("open_on_read_only_disk", tmp_path)
-    assert reasons == ["readonly"] * 3
-    assert untouched
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """One that every user can read, which pytest's own are not."""
-    made = subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip()
-    folder = Path(made)
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        folder.chmod(0o755)
-        shutil.rmtree(folder)
-
-
-# Speed
-
-
-def quickest(call: Callable[[], object]) -> float:
-    """Seconds, the best of three: other tests run beside this one."""
-    took = []
-    for _ in range(3):
-        started = time.monotonic()
-        call()
-        took.append(time.monotonic() - started)
-    return min(took)
-
-
-def test_a_slot_of_ten_thousand_slos_is_committed_within_a_second(store: DatabaseStore) -> None:
-    ids = [f"shop/slo-{n}" for n in range(10_000)]
-    slots = iter(range(60, 600, 60))
-
-    def commit() -> None:
-        slot = float(next(slots))
-        told = [transition(slo_id, int(slot), slot) for slo_id in ids[:1000]]
-        store.commit_slot([state(slo_id, slot) for slo_id in ids], told, ["am"])
-
-    assert quickest(commit) < 1.0
-    assert quickest(store.states) < 1.0
-
-
-def test_records_are_summed_up_without_loading_them_all(path: Path) -> None:
-    some = random.Random(20261122)
-    file = SqliteFile(path)
-    with closing(DatabaseStore(file)) as store:
-        with file.write() as connection:
-            connection.execute(
-                insert(feedback),
-                [
-                    {
-                        "pilot": "shop",
-                        "username": f"user {some.randrange(60_000)}",
-                        "rating": some.randrange(1, 6),
-                    }
-                    | {"text": "x" * 300, "given_at": some.random(), "recorded_at": 1.0, "context": {"n": n}}
-                    for n in range(100_000)
-                ],
-            )
-            connection.execute(
-                insert(incidents),
-                [
-                    {"pilot": "shop", "title": f"incident {n}", "severity": some.choice([*Severity])}
-                    | {"description": "x" * 300, "started_at": some.random(), "recorded_at": 1.0}
-                    for n in range(10_000)
-                ],
-            )
-        assert quickest(lambda: store.records("shop", since=0.5)) < 0.3
-        assert quickest(lambda: store.undelivered("am")) < 0.1
-        assert quickest(lambda: store.record_feedback(rating(), act())) < 0.1

@@ -167,12 +167,10 @@ class TwoStores(RuleBasedStateMachine):
     def they_agree(self) -> None:
         self.both(lambda store: store.states())
         self.both(lambda store: store.transitions(limit=1000))
-        for sink in SINKS:
-            self.both(lambda store, sink=sink: store.undelivered(sink))
-        for pilot in PILOTS:
-            self.both(lambda store, pilot=pilot: store.incidents(pilot))
-            self.both(lambda store, pilot=pilot: store.feedback(pilot))
-            self.both(lambda store, pilot=pilot: store.records(pilot, 10.0))
+        self.both(lambda store: tuple(store.undelivered(sink) for sink in SINKS))
+        self.both(lambda store: tuple(store.incidents(pilot) for pilot in PILOTS))
+        self.both(lambda store: tuple(store.feedback(pilot) for pilot in PILOTS))
+        self.both(lambda store: tuple(store.records(pilot, 10.0) for pilot in PILOTS))
         self.both(lambda store: store.audit(1000))
 
 

@@ -1,5 +1,6 @@
 """The daemon as a process: reload, signals, and what it leaves behind."""
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from typer.testing import CliRunner
 
+from slo_daemon.cli import app
 from tests.e2e.conftest import World
 from tests.e2e.world import INTERVAL, pilot, wait_until
 
@@ -83,3 +86,33 @@ def test_reports_are_written_and_served(start_world: Callable[..., World]) -> No
     assert latest.ok
     assert latest.text.startswith("# ")
     assert (world.daemon.folder / "reports" / "search" / "latest").exists()
+
+
+def test_an_incident_told_on_the_command_line_blocks_the_pilot_and_survives_a_kill(
+    start_world: Callable[..., World], tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("token-for-incidents")
+    world = start_world(tokens={"incidents": {"file": str(token)}, "feedback": {"file": str(token)}})
+    said = ["--pilot", "search", "--url", world.daemon.url, "--token-file", str(token), "--output", "json"]
+    incident = ["incident", "add", "--title", "Search is down", "--severity", "critical", *said]
+    added = CliRunner().invoke(app, incident)
+    assert added.exit_code == 0, added.output
+    rated = CliRunner().invoke(
+        app, ["feedback", "add", "--user", "u-1", "--rating", "5", "--text", "Good", *said]
+    )
+    assert rated.exit_code == 0, rated.output
+    world.daemon.kill()
+    world.daemon.start()
+    readiness = world.daemon.get("/api/v1/pilots/search/readiness").json()
+    assert readiness["verdict"] == "NOT_READY"
+    assert any("critical" in blocker for blocker in readiness["blockers"])
+    number = str(json.loads(added.stdout)["id"])
+    assert (
+        CliRunner().invoke(app, ["incident", "resolve", number, "--resolution", "Fixed", *said]).exit_code
+        == 0
+    )
+    readiness = world.daemon.get("/api/v1/pilots/search/readiness").json()
+    assert not any("critical" in blocker for blocker in readiness["blockers"])
+    (feedback,) = json.loads(CliRunner().invoke(app, ["feedback", "list", *said]).stdout)["feedback"]
+    assert feedback["rating"] == 5
