@@ -20,7 +20,7 @@ step = @printf '\n=== %s\n' '$(1)'
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test fast lint types venv servers lock clean
+.PHONY: help demo test fast lint types venv servers test-tools lock clean
 
 help:  ## list the goals
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,7 +29,7 @@ help:  ## list the goals
 demo: $(PROJECT) servers  ## run the whole product on simulated users until Ctrl-C; ARGS=--once stops after the first report
 	@$(BIN)/slo-daemon demo $(ARGS)
 
-test: lint types servers  ## everything: style, types, import contracts, then all tests with real servers
+test: lint types servers test-tools  ## everything: style, types, import contracts, then all tests with real servers
 	$(call step,all tests with a real Prometheus and Alertmanager)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
@@ -53,6 +53,9 @@ venv: $(PROJECT)  ## create .venv with the locked packages and this project
 
 servers:  ## make sure that Prometheus and Alertmanager are there
 	@tools/install-servers
+
+test-tools:
+	@tools/install-test-tools
 
 # The lock is made on the oldest Python we support. Existing pins stay unless UPGRADE=1.
 lock: $(PACKAGES)  ## write constraints.txt and constraints-dev.txt from pyproject.toml; UPGRADE=1 takes newer versions
