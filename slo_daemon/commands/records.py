@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 
 from slo_daemon.adapters.daemon_api import DaemonApi, DaemonRefusedError, DaemonUnreachableError
 from slo_daemon.commands.exit_codes import Exit
+from slo_daemon.commands.options import Output, OutputOption
 from slo_daemon.core.pilot.records import Severity
 from slo_daemon.core.slo.phrases import visible
 
@@ -29,13 +29,6 @@ feedback_app = typer.Typer(
 )
 
 
-class Output(StrEnum):
-    """How results are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 PilotOption = Annotated[str, typer.Option("--pilot", help="Name of the pilot (metadata.name).")]
 UrlOption = Annotated[str, typer.Option("--url", envvar="SLO_DAEMON_URL", help="Where the daemon listens.")]
 TokenOption = Annotated[
@@ -44,7 +37,6 @@ TokenOption = Annotated[
         "--token-file", help=f"File that holds the token. Without it: the environment's {TOKEN_VARIABLE}."
     ),
 ]
-OutputOption = Annotated[Output, typer.Option("--output", help="For people, or for programs.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many at most.")]
 ReporterOption = Annotated[
     str | None, typer.Option("--reporter", help="Who says so; kept in the daemon's audit record.")
