@@ -4,7 +4,6 @@ Start: specification, store, persisted levels on the board, web (so that levels 
 query. Stop: no new slot, the slot under way is abandoned, what is owed is stored, connections are closed.
 """
 
-import os
 import signal
 import socket
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 
 import structlog
+from fastapi import FastAPI
 
 from slo_daemon import __version__
 from slo_daemon.adapters.alertmanager import AlertmanagerSink
@@ -73,7 +73,7 @@ def open_source(settings: Settings) -> PrometheusSource:
             timeout=prometheus.timeout,
             concurrency=prometheus.concurrency,
             headers=prometheus.headers,
-            bearer_token=prometheus.bearer_token.reveal() if prometheus.bearer_token else None,
+            bearer_token=prometheus.bearer_token.reveal if prometheus.bearer_token else None,
             ca_file=prometheus.ca_file,
             stats=prometheus.stats,
         )
@@ -83,29 +83,38 @@ def open_source(settings: Settings) -> PrometheusSource:
 class Daemon:
     """A wired daemon. `run` blocks until a signal; it may be called once.
 
-    Raises SpecError, StoreError, OSError (the address is taken) and ValueError (settings that can never work).
+    Raises SpecError, StoreError, SinkError (the folder for reports), OSError (the address is taken) and ValueError
+    (settings that can never work).
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._clock = SystemClock()
-        with ExitStack() as undo:  # what was opened is closed again when a later step fails
+        with ExitStack() as opened:  # closed again when a later step fails
+            self._files = fingerprint(
+                settings.specs
+            )  # before reading them: a change in between is seen later
             self._loaded = load_specification(settings)
             self.listener: socket.socket = bind(settings.web.listen.host, settings.web.listen.port)
-            undo.callback(self.listener.close)
+            opened.callback(self.listener.close)
             self._store = open_store(settings)
-            undo.callback(self._store.close)
+            opened.callback(self._store.close)
             self._source = open_source(settings)
-            self._tokens = {
-                role: settings.web.tokens[role.value].reveal()
-                for role in Role
-                if role.value in settings.web.tokens
-            }
-            sinks = [
-                AlertmanagerSink(url, daemon_url=settings.web.external_url or "")
-                for url in settings.alertmanager.urls
-            ]
-            undo.pop_all()
+            opened.callback(self._source.close)
+            self._wire()
+            self._opened = opened.pop_all()
+
+    def _wire(self) -> None:
+        settings = self._settings
+        self._tokens = {
+            role: settings.web.tokens[role.value].reveal()
+            for role in Role
+            if role.value in settings.web.tokens
+        }
+        sinks = [
+            AlertmanagerSink(url, daemon_url=settings.web.external_url or "")
+            for url in settings.alertmanager.urls
+        ]
         names = [sink.name for sink in sinks]
         self._metrics = SelfMetrics(names)
         self.board = Board(Snapshot(NOTHING, None, None, {}))
@@ -130,10 +139,9 @@ class Daemon:
         self._deliverer = Deliverer([self._delivery(sink, links) for sink in sinks])
         self._page = MetricsPage(self._metrics)
         self._reloading = threading.Lock()
-        self._files = ""
         self._started = self._clock.now()
         self._last_slot = monotonic()
-        self._reported = False
+        self._reported = self._abandoned = False
 
     def _delivery(self, sink: AlertmanagerSink, links: Links) -> Delivery:
         return Delivery(
@@ -151,16 +159,26 @@ class Daemon:
     def url(self) -> str:
         """Where the web listens, for people on this machine."""
         host, port = self.listener.getsockname()[:2]
-        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    @property
-    def warnings(self) -> Sequence[str]:
-        """What the authors of the specification may not have meant."""
-        return [str(problem) for problem in self._loaded.warnings]
+    def run(self) -> bool:
+        """Serve and evaluate until SIGTERM or SIGINT, then drain and return.
 
-    def run(self) -> None:
-        """Serve and evaluate until SIGTERM or SIGINT, then drain and return."""
-        web = create_web(
+        False: a slot hangs in a question and was left behind; everything is stored and closed, but the interpreter would
+        wait for its thread. Raises StoreError when the stored states cannot be read.
+        """
+        with self._opened:
+            web = self._web()
+            hangup = signal.signal(signal.SIGHUP, self._on_hangup)
+            try:
+                serve(web, self.listener, on_start=self._start, on_stop=self._stop)
+            finally:
+                signal.signal(signal.SIGHUP, hangup)
+        return not self._abandoned
+
+    def _web(self) -> FastAPI:
+        return create_web(
             WebParts(
                 clock=self._clock,
                 telemetry=self._metrics,
@@ -179,11 +197,6 @@ class Daemon:
                 tokens=self._tokens,
             )
         )
-        hangup = signal.signal(signal.SIGHUP, self._on_hangup)
-        try:
-            serve(web, self.listener, on_start=self._start, on_stop=self._stop)
-        finally:
-            signal.signal(signal.SIGHUP, hangup)
 
     def reload(self) -> Sequence[str]:
         """Parse all files, then swap; the last good specification stays when there is any problem. The problems."""
@@ -196,17 +209,18 @@ class Daemon:
                 self._metrics.reload(ok=False, at=self._clock.now())
                 log.error("reload_refused", problems=problems, kept=self.board.current.specification.hash)  # noqa: TRY400
                 return problems
-            self._adopt(loaded)
+            self._loaded = loaded
+            self._adopt()
             return []
 
-    def _adopt(self, loaded: Loaded, states: Mapping[str, SloState] | None = None) -> None:
-        for problem in loaded.warnings:
+    def _adopt(self, states: Mapping[str, SloState] | None = None) -> None:
+        for problem in self._loaded.warnings:
             log.warning("specification_warning", problem=str(problem))
-        self._evaluator.adopt(loaded.specification, states)
+        specification = self._loaded.specification
+        self._evaluator.adopt(specification, states)
         self._assessor.assess_all(self._clock.now())
         self._metrics.reload(ok=True, at=self._clock.now())
         self._deliverer.nudge()
-        specification = loaded.specification
         log.info(
             "specification_loaded",
             slos=len(specification.slos),
@@ -215,9 +229,9 @@ class Daemon:
         )
 
     def _start(self) -> None:
-        self._files = fingerprint(self._settings.specs)
         states = self._store.states()
-        self._adopt(self._loaded, states)
+        with self._reloading:  # a SIGHUP may come as early as this
+            self._adopt(states)
         interval = self._settings.evaluation.interval
         self._scheduler.add_slots(interval, self._slot)
         self._scheduler.add_periodic("reports", self._settings.reports.every, self._report)
@@ -239,14 +253,12 @@ class Daemon:
         stopper = threading.Thread(target=self._scheduler.stop, name="stopper", daemon=True)
         stopper.start()
         stopper.join(STOP_SECONDS)
+        self._abandoned = stopper.is_alive()
         self._deliverer.stop(1.0)
-        stuck = stopper.is_alive()
-        self._source.close()
-        self._store.close()
-        log.info("stopped", abandoned=stuck)
-        if stuck:  # threads that nobody can end would keep the interpreter alive; everything is stored
-            os._exit(0)
-        self._asker.close()
+        self._evaluator.settle()
+        if not self._abandoned:
+            self._asker.close()
+        log.info("stopped", abandoned=self._abandoned)
 
     def _slot(self, slot: Slot) -> None:
         self._evaluator.run_slot(slot)
@@ -258,6 +270,8 @@ class Daemon:
             self._report()
 
     def _report(self) -> None:
+        if self.board.current.slot is None:
+            return  # the first slot writes the first report
         self._reported = True
         evaluated, missed = self._scheduler.counted
         self._reporter.report_all(self._clock.now(), SlotTally(self._started, evaluated, missed))

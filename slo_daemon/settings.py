@@ -311,6 +311,12 @@ def _check(place: Place) -> None:
             f"{resend}s is too long: Alertmanager would take the alerts for resolved",
             f"write at most {LONGEST_RESEND}s",
         )
+    seen: set[str] = set()
+    for item in place.at("alertmanager", "urls").items():
+        url = (item.read(leaves.text) or "").rstrip("/")
+        if url in seen:
+            item.report("this Alertmanager is named twice", "leave one of them out")
+        seen.add(url)
     for role, _ in place.at("web", "tokens").keys_with_marks():
         token = place.at("web", "tokens", role)
         if isinstance(token.node, Table) and ("file" in token) == ("env" in token):

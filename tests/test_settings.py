@@ -225,8 +225,7 @@ def test_secrets_come_from_files_and_variables(tmp_path: Path) -> None:
         f"prometheus: {{bearer_token_file: {tmp_path}/bearer}}\n"
         f"web:\n  tokens:\n    incidents: {{file: {tmp_path}/incidents}}\n    feedback: {{env: MY_TOKEN}}\n"
     )
-    environment = {"MY_TOKEN": "from-variable", "SLO_DAEMON_WEB_TOKENS_ADMIN": "direct",
-                   "SLO_DAEMON_WEB_TOKENS_WEBHOOK_FILE": f"{tmp_path}/incidents"}  # fmt: skip
+    environment = {"MY_TOKEN": "from-variable", "SLO_DAEMON_WEB_TOKENS_ADMIN_FILE": f"{tmp_path}/incidents"}
 
     settings = settings_of(text, environment)
 
@@ -235,8 +234,7 @@ def test_secrets_come_from_files_and_variables(tmp_path: Path) -> None:
     assert {role: secret.reveal() for role, secret in settings.web.tokens.items()} == {
         "incidents": "from-file",
         "feedback": "from-variable",
-        "admin": "direct",
-        "webhook": "from-file",
+        "admin": "from-file",
     }
 
 
@@ -336,3 +334,12 @@ def test_any_environment_loads_or_is_refused_in_words(environment: dict[str, str
         load_settings(None, environment)
     except SpecError as refused:
         assert {problem.file.split()[0] for problem in refused.problems} == {"environment"}  # noqa: PT017
+
+
+def test_an_alertmanager_that_is_named_twice_is_refused() -> None:
+    with pytest.raises(SpecError) as caught:
+        settings_of('alertmanager: {urls: ["http://am:9093", "http://am:9093/"]}\n', {})
+
+    (problem,) = caught.value.problems
+    assert problem.field == "alertmanager.urls[1]"
+    assert "named twice" in problem.message

@@ -53,6 +53,7 @@ class DaemonApi:
         self._url = url.rstrip("/")
         self._wait = wait or Event().wait
         self._session = requests.Session()
+        self._session.trust_env = False  # a proxy or netrc of the environment must not see the token
         self._session.auth = _Bearer(token)
         self._session.headers["User-Agent"] = f"slo-daemon/{__version__}"
 

@@ -146,9 +146,6 @@ class TokensShape(Shape):
     incidents: SecretShape | None = Field(default=None, description="May record incidents.")
     feedback: SecretShape | None = Field(default=None, description="May record users' ratings.")
     admin: SecretShape | None = Field(default=None, description="May do everything, reload too.")
-    webhook: SecretShape | None = Field(
-        default=None, description="For Alertmanager and other programs that call us."
-    )
 
 
 class WebShape(Shape):
@@ -159,9 +156,18 @@ class WebShape(Shape):
         description="host:port; :9750 is every address. Default: 127.0.0.1:9750.",
     )
     external_url: Url | None = Field(
-        default=None, description="Where people reach this daemon; for links in alerts and reports."
+        default=None, description="Where people reach this daemon; for links in alerts."
     )
     tokens: TokensShape = Field(default_factory=TokensShape, description="Who may write.")
+
+
+class LinksShape(Shape):
+    """Where alerts that are posted directly lead people to. The rules have options of their own."""
+
+    dashboard: Url | None = Field(
+        default=None, description="Dashboard; pilot and slo are added as variables."
+    )
+    runbooks: Url | None = Field(default=None, description="Page with a heading for each alert.")
 
 
 class AlertmanagerShape(Shape):
@@ -173,6 +179,7 @@ class AlertmanagerShape(Shape):
     resend: Duration = Field(
         default=60, description="How often firing alerts are sent again, at most 1m. Default: 60s."
     )
+    links: LinksShape = Field(default_factory=LinksShape, description="Links in the alerts.")
 
 
 class ReportsShape(Shape):
@@ -183,9 +190,6 @@ class ReportsShape(Shape):
     )
     every: Duration = Field(default=3600, description="How often. Default: 1h.")
     keep: Count = Field(default=200, description="How many of each pilot are kept. Default: 200.")
-    links: dict[str, Url] = Field(
-        default_factory=dict, description="Links for reports and alerts, e.g. dashboard: URL."
-    )
 
 
 class LogsShape(Shape):

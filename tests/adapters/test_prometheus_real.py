@@ -182,7 +182,7 @@ def test_a_prometheus_with_passwords(tmp_path: Path, source_of: SourceOf) -> Non
         assert first_rows(source_of(url.replace("//", "//alice:p%40ss%2Fword@"))) == 1
         for wrong in (url, url.replace("//", "//alice:wrong@")):
             assert failure(source_of(wrong), "vector(1)").reason is FailReason.AUTH
-        assert failure(source_of(url, bearer_token="wrong"), "vector(1)").reason is FailReason.AUTH
+        assert failure(source_of(url, bearer_token=lambda: "wrong"), "vector(1)").reason is FailReason.AUTH
     finally:
         server.stop()
 

@@ -21,7 +21,7 @@ from urllib3.exceptions import (
 from urllib3.util import Timeout
 
 from slo_daemon import __version__
-from slo_daemon.adapters.prometheus.settings import PrometheusSettings
+from slo_daemon.adapters.prometheus.settings import PrometheusSettings, fits_a_header
 from slo_daemon.adapters.prometheus.transport import DeadlineSession
 from slo_daemon.adapters.prometheus.wire import PassingError, fail, quoted
 from slo_daemon.core.slo.query import FailReason
@@ -54,8 +54,6 @@ class Client(PrometheusConnect):
             "User-Agent": f"slo-daemon/{__version__}",
             **settings.headers,
         }
-        if settings.bearer_token is not None:
-            headers["Authorization"] = f"Bearer {settings.bearer_token}"
         session = DeadlineSession(
             settings.shown_url, settings.concurrency, str(settings.ca_file) if settings.ca_file else None
         )
@@ -67,6 +65,8 @@ class Client(PrometheusConnect):
             method="POST",
         )
         self._max_body = settings.max_body
+        self._bearer_token = settings.bearer_token
+        self.tokens: tuple[str, ...] = ()  # as last sent, so that no message repeats them
         session.seal()  # the package has mounted an adapter of its own, which retries
 
     def post(self, path: str, form: Mapping[str, str], until: float) -> Answer:
@@ -76,7 +76,7 @@ class Client(PrometheusConnect):
             response = self._session.post(
                 f"{self.url}{path}",
                 data=form,
-                headers=self.headers,
+                headers=self._authorized(),
                 auth=self.auth,
                 timeout=Timeout(total=until - started),  # type: ignore[arg-type]  # requests hands it on
                 allow_redirects=False,
@@ -88,6 +88,22 @@ class Client(PrometheusConnect):
                 return Answer(response.status_code, response.headers, self._body(response))
         except (requests.RequestException, HTTPError, OSError) as error:
             raise _translated(error, until - started) from error
+
+    def _authorized(self) -> dict[str, str]:
+        """The headers of a request. The token is asked for each time: files with tokens are rotated."""
+        if self._bearer_token is None:
+            return self.headers
+        try:
+            token = self._bearer_token()
+        except Exception as error:
+            raise SourceError(FailReason.AUTH, f"there is no bearer token: {error}") from error
+        if not fits_a_header(token):
+            fail(
+                FailReason.AUTH,
+                "the bearer token has a line break or a character that HTTP headers do not allow",
+            )
+        self.tokens = (token, *(old for old in self.tokens[:1] if old != token))
+        return {**self.headers, "Authorization": f"Bearer {token}"}
 
     def _body(self, response: requests.Response) -> bytes:
         """The whole body, never more than allowed. What follows after a refusal's first part does not matter."""

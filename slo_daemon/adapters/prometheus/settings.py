@@ -1,6 +1,6 @@
 """Where Prometheus is and how it may be asked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -13,7 +13,8 @@ class PrometheusSettings:
     """How Prometheus is asked. Raises ValueError when it could never work; the message names the remedy.
 
     `url` may carry `user:password@`. `timeout`: the most seconds that one query may take, retry included.
-    `concurrency`: requests at once. `bearer_token` is sent as it is. `ca_file`: the certificates (PEM) to trust instead
+    `concurrency`: requests at once. `bearer_token` is called for every request, so that a
+    rotated one is taken; it may raise. `ca_file`: the certificates (PEM) to trust instead
     of the public ones. `max_body`: bytes. `stats`: also ask how many samples a query touched.
     """
 
@@ -21,7 +22,7 @@ class PrometheusSettings:
     timeout: float = 10.0
     concurrency: int = 2
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    bearer_token: str | None = field(default=None, repr=False)
+    bearer_token: Callable[[], str] | None = field(default=None, repr=False)
     ca_file: Path | None = None
     max_body: int = 16 * 1024 * 1024
     stats: bool = True
@@ -40,8 +41,8 @@ class PrometheusSettings:
             raise ValueError(f"the Prometheus timeout is {self.timeout:g} s; it must be more than 0")
         if self.concurrency < 1 or self.max_body < 1:
             raise ValueError("Prometheus' concurrency and the largest body must be at least 1")
-        for name, value in (("the bearer token", self.bearer_token), *self.headers.items()):
-            if value is not None and not _fits_a_header(value):
+        for name, value in self.headers.items():
+            if not fits_a_header(value):
                 raise ValueError(
                     f"{name} is empty, or has a line break, a space at an end or a character that HTTP headers do "
                     "not allow"
@@ -72,11 +73,13 @@ class PrometheusSettings:
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown, longest first."""
         found = {value for value in self.headers.values() if len(value) >= _SHORTEST_SECRET}
-        found.update(value for value in (self.bearer_token, urlsplit(self.url).password) if value)
+        password = urlsplit(self.url).password
+        if password:
+            found.add(password)
         if self.credentials and self.credentials[1]:
             found.add(self.credentials[1].decode())
         return tuple(sorted(found, key=len, reverse=True))
 
 
-def _fits_a_header(value: str) -> bool:
+def fits_a_header(value: str) -> bool:
     return bool(value) and value == value.strip() and value.isascii() and value.isprintable()

@@ -91,6 +91,6 @@ class PrometheusSource:
     def _presentable(self, error: SourceError) -> SourceError:
         """The error as others may see it: short, and without any secret."""
         detail = error.detail
-        for secret in self._settings.secrets:
+        for secret in (*self._settings.secrets, *self._client.tokens):
             detail = detail.replace(secret, "***")
         return SourceError(error.reason, detail[:LONGEST_DETAIL], permanent=error.permanent)
