@@ -46,7 +46,7 @@ def slo_json(view: SloView) -> Json:
         "unit": slo.objective.dimension.value,
         "met": evaluation.met if evaluation else None,
         "level": int(view.state.level),
-        "data_state": view.state.data_state.value,
+        "data_state": view.data_state.value,
         "reason": evaluation.reason.value if evaluation else NOT_EVALUATED,
         "detail": say_evaluation(evaluation),
         "objective": _objective_json(slo.objective),

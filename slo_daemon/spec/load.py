@@ -50,7 +50,14 @@ def load(
     reading = _Reading(scrape_interval, list(problems))
     if not texts and not reading.problems:
         reading.problems.append(
-            Problem("", None, None, "", "there is no file with pilots or SLOs", "empty never means: no SLOs")
+            Problem(
+                "",
+                None,
+                None,
+                "",
+                "no file with pilots or SLOs is named",
+                "name files or folders, with --spec or as specs in the settings",
+            )
         )
     for file, text in texts:
         documents, found = parse(file, text)

@@ -114,7 +114,7 @@ def _warn_of_gaps(place: Place, objective: Objective) -> None:
         low, high = (objective.target, first) if at_most else (first, objective.target)
         place.at(key).warn(
             f"a value between {low} and {high} misses the target without any alert",
-            f"write {key}: {objective.target}, or less strict on purpose",
+            f"write {key}: {objective.target}, or leave it if that is meant",
         )
     critical = objective.critical
     if critical is not None and (

@@ -51,7 +51,8 @@ class Problem:
         kind = "warning: " if self.severity is Severity.WARNING else ""
         place = f"{self.field}: " if self.field else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return printable(f"{Mark(self.file, self.line, self.column)}: {kind}{place}{self.message}{remedy}")
+        mark = f"{Mark(self.file, self.line, self.column)}: " if self.file else ""
+        return printable(f"{mark}{kind}{place}{self.message}{remedy}")
 
 
 class SpecError(Exception):

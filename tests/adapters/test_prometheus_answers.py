@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo_daemon.adapters.prometheus import wire
+from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource, wire
 from slo_daemon.core.slo.query import FailReason, Sample
+from slo_daemon.demo.loopback_http import LoopbackHttp, Reply, Request
 from slo_daemon.ports import SourceError
 from tests.adapters.conftest import Hostile, SourceOf
 from tests.adapters.hostile_http import http
@@ -163,12 +164,15 @@ def test_a_native_histogram_is_a_wrong_shape_and_the_remedy_is_named() -> None:
     assert caught.value.reason is FailReason.SHAPE
 
 
-def test_a_time_that_is_no_scalar_is_a_wrong_shape() -> None:
-    assert wire.scalar(answer([1700000000.5, "1700000000.5"], "scalar")) == 1700000000.5
-    with pytest.raises(SourceError, match="shape"):
-        wire.scalar(ONE_ROW)
+def test_the_servers_time_is_a_scalar_or_else_the_date_of_its_answer() -> None:
+    date = {"Date": "Tue, 14 Nov 2023 22:13:20 GMT"}
+    assert wire.clock(answer([1700000000.5, "1700000000.5"], "scalar"), {}) == 1700000000.5
+    assert wire.clock(ONE_ROW, date) == 1700000000.0
+    for body, headers in ((ONE_ROW, {}), (ONE_ROW, {"Date": "soon"}), (answer([], "matrix"), date)):
+        with pytest.raises(SourceError, match="shape"):
+            wire.clock(body, headers)
     with pytest.raises(SourceError, match="bad_body"):
-        wire.scalar(answer([1, "NaN"], "scalar"))
+        wire.clock(answer([1, "NaN"], "scalar"), date)
 
 
 def test_warnings_mean_partial_data_and_no_rows() -> None:
@@ -226,7 +230,7 @@ REFUSALS = {
     "401": ("401 Unauthorized", b"Unauthorized\n", FailReason.AUTH, 1),
     "403": ("403 Forbidden", b"<html>no</html>", FailReason.AUTH, 1),
     "404": ("404 Not Found", b"404 page not found\n", FailReason.HTTP, 1),
-    "405": ("405 Method Not Allowed", PLAIN, FailReason.HTTP, 1),
+    "405": ("405 Method Not Allowed", PLAIN, FailReason.HTTP, 2),  # by POST, then by GET
     "413": ("413 Payload Too Large", PLAIN, FailReason.HTTP, 1),
     "422 JSON": ("422 Unprocessable Entity", refused("execution", "too many samples"), FailReason.EXECUTION, 1),
     "422 text": ("422 Unprocessable Entity", PLAIN, FailReason.EXECUTION, 1),
@@ -351,3 +355,25 @@ def test_statistics_may_be_left_out(hostile: Hostile, source_of: SourceOf) -> No
     source_of(server.url, stats=False).query("up", 0.0, 5.0)
 
     assert "stats" not in server.requests[0].form
+
+
+def test_a_server_that_takes_no_post_is_asked_by_get_from_then_on() -> None:
+    methods: list[str] = []
+
+    def get_only(request: Request) -> Reply:
+        methods.append(request.method)
+        if request.method == "POST":
+            return Reply(501, b"unsupported method")
+        return Reply(200, answer([row()]), "application/json")
+
+    server = LoopbackHttp(get_only)
+    server.start()
+    source = PrometheusSource(PrometheusSettings(url=server.url))
+    try:
+        replies = [source.query('up{job="a"}', 12.5, 5.0) for _ in range(2)]
+    finally:
+        source.close()
+        server.stop()
+
+    assert [len(reply.rows) for reply in replies] == [1, 1]
+    assert methods == ["POST", "GET", "GET"]

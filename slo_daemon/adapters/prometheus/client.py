@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPException, RemoteDisconnected
 from time import monotonic
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -28,6 +29,7 @@ from slo_daemon.core.slo.query import FailReason
 from slo_daemon.ports import SourceError
 
 _CHUNK = 65_536  # bytes
+_NO_POST = (405, 501)  # a server that knows no POST there
 _LONGEST_REFUSAL = 65_536  # bytes that are read of an answer that is an error anyway
 
 
@@ -66,16 +68,29 @@ class Client(PrometheusConnect):
         )
         self._max_body = settings.max_body
         self._bearer_token = settings.bearer_token
+        self._form_in_url = False
         self.tokens: tuple[str, ...] = ()  # as last sent, so that no message repeats them
         session.seal()  # the package has mounted an adapter of its own, which retries
 
-    def post(self, path: str, form: Mapping[str, str], until: float) -> Answer:
-        """POST a form. `until`: in time.monotonic(). Redirects are not followed. Raises SourceError."""
+    def ask(self, path: str, form: Mapping[str, str], until: float) -> Answer:
+        """POST a form. `until`: in time.monotonic(). Redirects are not followed. Raises SourceError.
+
+        A server that takes no POST there (405, 501) is asked by GET, from then on.
+        """
+        if not self._form_in_url:
+            answer = self._send("POST", path, {"data": form}, until)
+            if answer.status not in _NO_POST:
+                return answer
+            self._form_in_url = True
+        return self._send("GET", path, {"params": form}, until)
+
+    def _send(self, method: str, path: str, form: Mapping[str, Any], until: float) -> Answer:
         started = monotonic()
         try:
-            response = self._session.post(
+            response = self._session.request(
+                method,
                 f"{self.url}{path}",
-                data=form,
+                **form,
                 headers=self._authorized(),
                 auth=self.auth,
                 timeout=Timeout(total=until - started),  # type: ignore[arg-type]  # requests hands it on

@@ -5,9 +5,9 @@ from threading import BoundedSemaphore, Event
 from time import monotonic
 from zlib import crc32
 
-from slo_daemon.adapters.prometheus.client import Client
+from slo_daemon.adapters.prometheus.client import Answer, Client
 from slo_daemon.adapters.prometheus.settings import PrometheusSettings
-from slo_daemon.adapters.prometheus.wire import LONGEST_DETAIL, PassingError, fail, refusal, scalar, vector
+from slo_daemon.adapters.prometheus.wire import LONGEST_DETAIL, PassingError, clock, fail, refusal, vector
 from slo_daemon.core.slo.query import FailReason
 from slo_daemon.ports import Reply, SourceError
 
@@ -40,14 +40,15 @@ class PrometheusSource:
         if self._settings.stats:
             form["stats"] = "all"
         try:
-            return vector(self._ask(form, deadline))
+            return vector(self._ask(form, deadline).body)
         except SourceError as error:
             raise self._presentable(error) from None
 
     def server_time(self, deadline: float) -> float:
-        """Prometheus' own clock, in Unix seconds. Raises SourceError."""
+        """Prometheus' own clock, in Unix seconds: the one query that carries no time. Raises SourceError."""
         try:
-            return scalar(self._ask({"query": "time()"}, deadline))
+            answer = self._ask({"query": "time()"}, deadline)
+            return clock(answer.body, answer.headers)
         except SourceError as error:
             raise self._presentable(error) from None
 
@@ -56,7 +57,7 @@ class PrometheusSource:
         self._closed.set()
         self._client.close()
 
-    def _ask(self, form: Mapping[str, str], deadline: float) -> bytes:
+    def _ask(self, form: Mapping[str, str], deadline: float) -> Answer:
         until = monotonic() + min(deadline, self._settings.timeout)
         try:
             return self._attempt(form, until)
@@ -68,7 +69,7 @@ class PrometheusSource:
                 raise
         return self._attempt(form, until)
 
-    def _attempt(self, form: Mapping[str, str], until: float) -> bytes:
+    def _attempt(self, form: Mapping[str, str], until: float) -> Answer:
         if self._closed.is_set():
             fail(FailReason.CONNECT, "the connection to Prometheus was closed: the daemon is stopping")
         left = until - monotonic()
@@ -81,12 +82,12 @@ class PrometheusSource:
             )
         try:
             # Prometheus stops working on the query when nobody waits for it any more
-            answer = self._client.post(_QUERY, {**form, "timeout": f"{until - monotonic():.3f}"}, until)
+            answer = self._client.ask(_QUERY, {**form, "timeout": f"{until - monotonic():.3f}"}, until)
         finally:
             self._turns.release()
         if answer.status != 200:
             raise refusal(answer.status, answer.headers, answer.body)
-        return answer.body
+        return answer
 
     def _presentable(self, error: SourceError) -> SourceError:
         """The error as others may see it: short, and without any secret."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import NoReturn, TypeVar
 
@@ -73,11 +74,26 @@ def vector(body: bytes) -> Reply:
     return Reply(rows, _samples_touched(data.stats))
 
 
-def scalar(body: bytes) -> float:
-    """The number of a scalar query's answer (status 200). Raises SourceError."""
+def clock(body: bytes, headers: Mapping[str, str]) -> float:
+    """The server's time in an answer to `time()` (status 200), in Unix seconds. Raises SourceError.
+
+    Prometheus answers a scalar. Others (VictoriaMetrics) make a vector of it: then the Date of the answer tells the time,
+    to the second.
+    """
     data = _data(body)
+    if data.resultType == "vector":
+        try:
+            return parsedate_to_datetime(headers.get("Date", "")).timestamp()
+        except ValueError:
+            fail(
+                FailReason.SHAPE,
+                "the answer to time() is a vector, and comes without a Date: is this Prometheus?",
+            )
     if data.resultType != "scalar":
-        fail(FailReason.SHAPE, f"the answer is a {quoted(data.resultType)}, not a scalar")
+        fail(
+            FailReason.SHAPE,
+            f"the answer to time() is a {quoted(data.resultType)}, not a scalar: is this Prometheus?",
+        )
     _, text = _decoded(data.result, tuple[float, str], body)
     value = _value(text)
     if not isfinite(value):
