@@ -91,9 +91,7 @@ class Daemon:
         self._settings = settings
         self._clock = SystemClock()
         with ExitStack() as opened:  # closed again when a later step fails
-            self._files = fingerprint(
-                settings.specs
-            )  # before reading them: a change in between is seen later
+            self._files = fingerprint(settings.specs)  # first: a change while they are read is seen later
             self._loaded = load_specification(settings)
             self.listener: socket.socket = bind(settings.web.listen.host, settings.web.listen.port)
             opened.callback(self.listener.close)
@@ -133,8 +131,8 @@ class Daemon:
         self._scheduler = Scheduler(self._clock, self._metrics)
         links = Links(
             daemon=settings.web.external_url or "",
-            dashboard=settings.reports.links.get("dashboard", ""),
-            runbooks=settings.reports.links.get("runbooks", ""),
+            dashboard=settings.alertmanager.links.dashboard or "",
+            runbooks=settings.alertmanager.links.runbooks or "",
         )
         self._deliverer = Deliverer([self._delivery(sink, links) for sink in sinks])
         self._page = MetricsPage(self._metrics)

@@ -19,7 +19,7 @@ from slo_daemon.workflows.board import Board
 from slo_daemon.workflows.evaluate import Evaluator
 from slo_daemon.workflows.report import Reporter, WrittenReport
 
-ONCE_SECONDS = 60.0  # for all queries of a one-shot command
+ONCE_SECONDS = 60.0  # of the slot of a one-shot command, however short the daemon's are
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,9 @@ def evaluate_once(settings: Settings, at: float | None) -> Once:
     loaded = load_specification(settings)
     clock, telemetry = SystemClock(), NoTelemetry()
     interval = settings.evaluation.interval
-    slot = slot_at(clock.now(), interval) if at is None else Slot(at, max(interval, ONCE_SECONDS))
+    if at is None:
+        at = slot_at(clock.now(), interval).time
+    slot = Slot(at, max(interval, ONCE_SECONDS))
     source = open_source(settings)
     store, board = _NoRecords(), Board(Snapshot(NOTHING, None, None, {}))
     asker = Asker(

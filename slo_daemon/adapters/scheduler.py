@@ -23,6 +23,7 @@ from slo_daemon.ports import Clock, Telemetry
 log = structlog.get_logger(__name__)
 JUMP = 1.0  # seconds by which the wall clock may drift against the monotonic one between two looks
 LOOK_EVERY = 1.0
+_SLOTS = "slots"
 
 
 class SlotCounter:
@@ -78,7 +79,7 @@ class Scheduler:
                 log.warning("slots_missed", missed=missed, slot=slot.time)
             run(slot)
 
-        self._add("slots", interval, tick)
+        self._add(_SLOTS, interval, tick)
 
     def add_periodic(self, name: str, interval: float, run: Callable[[], object]) -> None:
         """Call `run` every `interval` seconds, aligned to the clock, never twice at once."""
@@ -125,6 +126,8 @@ class Scheduler:
 
     def _heard(self, event: Any) -> None:
         if event.code == EVENT_JOB_ERROR:
+            if event.job_id == _SLOTS:
+                self._telemetry.slots(failed=1)
             log.error("job_crashed", job=event.job_id, error=repr(event.exception), traceback=event.traceback)
         else:
             log.warning("job_skipped", job=event.job_id, still_running=event.code == EVENT_JOB_MAX_INSTANCES)

@@ -41,7 +41,7 @@ def demo(
 
     Example: slo-daemon demo --once --output json
     """
-    code = [Exit.UNREACHABLE]
+    code = [Exit.UNREACHABLE if once else Exit.OK]
     screen = Console(highlight=False)
     preparation = _Preparation(Console(stderr=True, highlight=False))
 
@@ -49,9 +49,15 @@ def demo(
         first = story.first_verdict(daemon, FIRST_VERDICT_SECONDS)
         preparation.done()
         if first is None:
+            if not story.ending.is_set():
+                complain(
+                    f"error: there was no verdict within {FIRST_VERDICT_SECONDS:g} s of the daemon's start"
+                )
+                code[0] = Exit.UNREACHABLE
             return
         snapshot, assessment = first
-        code[0] = OF_VERDICT[assessment.verdict]
+        if once:
+            code[0] = OF_VERDICT[assessment.verdict]
         if output is Output.JSON:
             print(json.dumps(assessment_json(assessment), indent=2), flush=True)
         else:
@@ -66,14 +72,17 @@ def demo(
 
     try:
         Demo(preparation.step, SystemClock().now, days=days, seed=seed).run(watch)
-    except ServerError as error:
+    except (
+        ServerError,
+        OSError,
+    ) as error:  # OSError: no space for the history, or somebody took the daemon's port
         preparation.done()
         complain(f"error: {error}")
         raise typer.Exit(Exit.USAGE) from error
     except KeyboardInterrupt:  # while things were being prepared; all of it has been stopped
         preparation.done()
         raise typer.Exit(130) from None
-    raise typer.Exit(code[0] if once else Exit.OK)
+    raise typer.Exit(code[0])
 
 
 class _Preparation:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.settings import Settings, override, read_settings
 from slo_daemon.spec.problems import Problem, SpecError, render
@@ -48,22 +50,26 @@ def settings_of(config: Path | None, spec: list[Path] | None, prometheus: str | 
 
 
 def moment(text: str | None) -> float | None:
-    """RFC 3339 or Unix seconds as Unix seconds; None stays None. A wrong one ends the command."""
+    """RFC 3339 or Unix seconds as Unix seconds; None stays None. What is no time in the past ends the command."""
     if text is None:
         return None
-    try:
+    at = _unix(text)
+    if at is None or not 0.0 <= at < inf:
+        problem = "is no time; write 2026-11-22T10:00:00Z or Unix seconds"
+    elif at > SystemClock().now():
+        problem = "lies in the future, and Prometheus would answer with older numbers; leave it out for now"
+    else:
+        return at
+    raise typer.BadParameter(f"{text!r} {problem}", param_hint="--at")
+
+
+def _unix(text: str) -> float | None:
+    with suppress(ValueError):
         return float(text)
-    except ValueError:
-        pass
-    try:
+    with suppress(ValueError):
         at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise typer.BadParameter(
-            f"{text!r} is no time; write 2026-11-22T10:00:00Z or Unix seconds", param_hint="--at"
-        )
-    return at.timestamp()
+        return at.timestamp() if at.tzinfo is not None else None
+    return None
 
 
 def console() -> Console:

@@ -1,5 +1,8 @@
 """`run`: the daemon itself."""
 
+import os
+from typing import NoReturn
+
 import typer
 
 from slo_daemon.adapters import logs
@@ -12,7 +15,8 @@ from slo_daemon.commands.options import (
     settings_of,
     told_problems,
 )
-from slo_daemon.ports import StoreError
+from slo_daemon.ports import SinkError, StoreError
+from slo_daemon.settings import Settings
 
 
 def run(config: ConfigOption = None, spec: SpecOption = None, prometheus: PrometheusOption = None) -> None:
@@ -28,9 +32,21 @@ def run(config: ConfigOption = None, spec: SpecOption = None, prometheus: Promet
         try:
             daemon = Daemon(settings)
         except StoreError as error:
-            complain(f"error: the store {settings.store.url} cannot be used: {error}")
+            _refuse(settings, error)
+        except SinkError as error:
+            complain(f"error: reports cannot be written to {settings.reports.folder}: {error}")
             raise typer.Exit(Exit.USAGE) from error
         except OSError as error:
             complain(f"error: {error.strerror or error}")
             raise typer.Exit(Exit.USAGE) from error
-    daemon.run()
+    try:
+        clean = daemon.run()
+    except StoreError as error:
+        _refuse(settings, error)
+    if not clean:  # the interpreter would wait for the thread that hangs, and we promise to be gone in 20 s
+        os._exit(Exit.OK)
+
+
+def _refuse(settings: Settings, error: StoreError) -> NoReturn:
+    complain(f"error: the store {settings.store.url} cannot be used: {error}")
+    raise typer.Exit(Exit.USAGE) from error

@@ -9,8 +9,8 @@ import re
 import secrets
 import signal
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,10 +80,15 @@ class Demo:
         self._seed = seed
         self._ending = Event()
         self._told = Event()
+        self._failure: Exception | None = None
 
     def run(self, watch: Callable[["Demo", Daemon, WebhookReceiver, Addresses], None]) -> None:
-        """`watch` runs in its own thread once the daemon serves; it looks at the board until `ending` is set."""
+        """`watch` runs in its own thread once the daemon serves; it looks at the board until `ending` is set.
+
+        Raises what `watch` raised, ServerError, OSError, and KeyboardInterrupt for a signal during the preparation.
+        """
         with ExitStack() as stack:
+            stack.enter_context(_sigterm_interrupts())
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slo-daemon-demo-")))
             webhook = stack.enter_context(WebhookReceiver())
             logs.configure("json", "info", stack.enter_context((folder / "slo-daemon.log").open("w")))
@@ -98,6 +103,8 @@ class Demo:
             finally:
                 self._ending.set()
                 watcher.join(10.0)
+            if self._failure is not None:
+                raise self._failure
 
     @property
     def ending(self) -> Event:
@@ -191,6 +198,8 @@ class Demo:
         try:
             self._tell_records(addresses)
             watch(self, daemon, webhook, addresses)
+        except Exception as error:  # noqa: BLE001 - `run` raises it again
+            self._failure = error
         finally:
             if not self._ending.is_set():
                 self.end()
@@ -206,6 +215,16 @@ class Demo:
         finally:
             api.close()
         self._told.set()
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM during the preparation is like Ctrl-C: what was started is stopped, and the folder is removed."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def example_pilot() -> Path:

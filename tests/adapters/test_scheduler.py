@@ -1,6 +1,7 @@
 """Aligned slots: each at most once, missed ones counted, never a burst."""
 
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from threading import Event
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_clock_that_was_set_back_begins_anew() -> None:
 
 
 class SettableClock:
-    """A clock that runs, but may be set."""
+    """A clock that runs, but may be set; APScheduler reads the same one."""
 
     def __init__(self) -> None:
         self.offset = 0.0
@@ -42,6 +43,16 @@ class SettableClock:
 
     def now(self) -> float:
         return self._inner.now() + self.offset
+
+    def as_datetime(self) -> type[datetime]:
+        clock = self
+
+        class Settable(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> "Settable":
+                return cls.fromtimestamp(clock.now(), tz)
+
+        return Settable
 
 
 @pytest.fixture
@@ -83,6 +94,29 @@ def test_a_slow_slot_makes_the_next_ones_missed_but_no_two_run_at_once(
     assert told.total("missed") >= 2
 
 
+@pytest.mark.parametrize("jump", [-7200.0, 7200.0])
+def test_slots_go_on_when_the_clock_is_set(jump: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """APScheduler waits by the wall clock: set back by two hours, it would wait for two hours."""
+    clock, told, seen, after = SettableClock(), Told(), [], Event()
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", clock.as_datetime())
+
+    def run(slot: Slot) -> None:
+        seen.append(slot.time)
+        if len(seen) == 2:
+            clock.offset = jump
+        if seen[-1] - seen[0] > 7000 or seen[-1] < seen[0]:
+            after.set()
+
+    scheduler = Scheduler(clock, told)
+    scheduler.add_slots(0.5, run)
+    scheduler.start()
+    try:
+        assert after.wait(10)
+    finally:
+        scheduler.stop()
+    assert told.total("missed") <= (14_400 if jump > 0 else 0)
+
+
 def test_a_crashing_job_does_not_end_the_schedule(started: Callable[..., Scheduler]) -> None:
     runs, enough = [], Event()
 
@@ -92,8 +126,10 @@ def test_a_crashing_job_does_not_end_the_schedule(started: Callable[..., Schedul
             enough.set()
         raise RuntimeError("a bug")
 
-    started(0.2, run, Told())
+    told = Told()
+    started(0.2, run, told)
     assert enough.wait(10)
+    assert told.total("failed") >= 2  # the third is told when its run is over
 
 
 def test_stopping_waits_for_the_slot_under_way(started: Callable[..., Scheduler]) -> None:

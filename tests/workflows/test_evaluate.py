@@ -242,3 +242,115 @@ def test_a_slot_that_is_cut_short_by_a_stop_judges_nothing(world: World) -> None
     before = world.run()
     world.asker.stop()
     assert world.run() is before
+
+
+def test_a_slow_answer_to_the_time_is_no_clock_skew(world: World) -> None:
+    """The source read its clock seven seconds ago, but ours has not run away."""
+    told = world.source.server_time
+
+    def slowly(deadline: float) -> float:
+        server = told(deadline)
+        world.clock.time += 7.0
+        return server
+
+    world.source.server_time = slowly  # type: ignore[method-assign]
+    source = world.run().source
+    assert source is not None
+    assert (source.up, source.skew) == (True, 0.0)
+    assert world.told.named("clock_skew") == [(0.0,)]
+
+
+@pytest.mark.parametrize("offset", [-6.0, 6.0])
+def test_a_clock_that_differs_by_more_than_five_seconds_is_a_skew(world: World, offset: float) -> None:
+    world.source.clock += offset
+    source = world.run().source
+    assert source is not None
+    assert (source.up, source.reason, source.skew) == (False, "clock_skew", offset)
+
+
+@pytest.mark.parametrize("reason", [FailReason.TIMEOUT, FailReason.PARTIAL, FailReason.NOT_READY])
+def test_a_source_that_tells_the_time_and_answers_nothing_is_one_fault(reason: FailReason) -> None:
+    world = World(slo("one", "a"), slo("two", "b"))
+    world.errors["a"] = 9_000.0
+    world.run()
+    world.source.script = lambda _promql, _at: SourceError(reason, "no answer")
+    snapshot = world.run(slots=90)
+    assert snapshot.source is not None
+    assert (snapshot.source.up, snapshot.source.reason) == (False, reason.value)
+    assert "answers no question" in snapshot.source.detail
+    assert (world.level("p/one"), world.level("p/two")) == (Level.CRITICAL, Level.NONE)
+    assert world.told.calls[-1][0] == "heartbeat"
+    assert [kwargs["up"] for name, _, kwargs in world.told.calls if name == "source_up"][-1] is False
+
+
+@pytest.mark.parametrize("reason", [FailReason.EXECUTION, FailReason.BAD_QUERY, FailReason.TOO_LARGE])
+def test_questions_that_cannot_be_answered_are_no_fault_of_the_source(reason: FailReason) -> None:
+    world = World(slo("one", "a"))
+    world.source.script = lambda _promql, _at: SourceError(reason, "many-to-many", permanent=True)
+    snapshot = world.run(slots=16)
+    assert snapshot.source is not None
+    assert snapshot.source.up
+    assert world.level("p/one") is Level.WARNING
+
+
+def test_what_is_owed_is_stored_before_the_store_is_closed(world: World) -> None:
+    world.store.failure = StoreError("locked", "another process writes")
+    world.errors["a"] = 9_000.0
+    world.run()
+    world.evaluator.settle()  # still down: nothing happens
+    world.store.failure = None
+    world.evaluator.settle()
+    assert world.store.states()["p/one"].level is Level.CRITICAL
+    assert [t.after for t in world.store.undelivered("am")] == [Level.CRITICAL]
+
+
+def test_a_crash_while_the_source_is_down_is_no_missing_data(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slo_daemon.workflows.evaluate.evaluate", lambda *_: 1 / 0)
+    world.source.outage = SourceError(FailReason.CONNECT, "connection refused")
+    world.run(slots=90)
+    assert world.level("p/one") is Level.NONE
+
+
+def test_a_removal_that_could_not_be_stored_survives_that_the_slo_comes_back(world: World) -> None:
+    world.errors["b"] = 9_000.0
+    world.run()
+    world.store.failure = StoreError("full", "no space left on device")
+    world.clock.time -= 30.0  # half way between two slots
+    world.adopt(slo("one", "a"))
+    world.adopt(slo("one", "a"), slo("two", "b"))
+    world.clock.time += 30.0
+    assert world.level("p/two") is Level.NONE
+    world.run()
+    assert world.level("p/two") is Level.CRITICAL
+    world.store.failure = None
+    world.run()
+    assert [(t.before, t.after) for t in reversed(world.store.transitions("p/two"))] == [
+        (Level.NONE, Level.CRITICAL),
+        (Level.CRITICAL, Level.NONE),
+        (Level.NONE, Level.CRITICAL),
+    ]
+    assert len(world.store.undelivered("am")) == 3
+    assert world.store.states()["p/two"].level is Level.CRITICAL
+
+
+def test_a_renamed_slo_ends_the_old_one_and_begins_anew(world: World) -> None:
+    world.errors["a"] = 9_000.0
+    world.run()
+    world.adopt(slo("uno", "a"), slo("two", "b"))
+    assert world.level("p/uno") is Level.NONE
+    world.run()
+    assert (world.level("p/uno"), list(world.board.current.slos)) == (Level.CRITICAL, ["p/uno", "p/two"])
+    assert [t.slo_id for t in world.store.undelivered("am")] == ["p/one", "p/one", "p/uno"]
+
+
+def test_a_clock_that_is_set_back_with_the_sources_loses_no_level_and_no_transition(world: World) -> None:
+    world.run(slots=3)
+    world.clock.time -= 2 * 3600.0
+    world.source.clock = world.clock.time
+    world.errors["a"] = 9_000.0
+    world.run()
+    assert world.level("p/one") is Level.CRITICAL
+    assert world.store.states()["p/one"].level is Level.CRITICAL
+    assert len(world.store.undelivered("am")) == 1

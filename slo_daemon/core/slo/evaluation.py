@@ -5,6 +5,7 @@ the parts of the value and, beside them, whether the selectors have samples at a
 a long window.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,6 +39,8 @@ from slo_daemon.core.slo.selector import Selector
 from slo_daemon.core.slo.sli.parts import Need, Part
 from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.window import Slot
+
+_FRESH, _LAST_SEEN = "fresh: ", "last seen: "
 
 
 class Reason(StrEnum):
@@ -87,93 +90,150 @@ class Evaluation:
         return self.measurement.value if isinstance(self.measurement, Measured) else None
 
 
-def value_asks(slo: Slo) -> dict[str, Ask]:
-    """The parts of the value over the measurement window, by name."""
-    return slo.indicator.asks(slo.window.seconds, slo.group_by)
-
-
-def probe_asks(slo: Slo) -> dict[str, Ask]:
-    """The freshness probes, by name: how many samples each selector has within the freshness limit."""
-    return {f"fresh: {s}": Ask(Form.PRESENCE, s, slo.freshness, slo.group_by) for s in slo.indicator.probes()}
-
-
 def asks(slo: Slo) -> dict[str, Ask]:
-    """Everything that a slot asks for this SLO, by name."""
-    return value_asks(slo) | probe_asks(slo)
+    """Everything that a slot asks for this SLO, by name: the parts of the value over its window, and its probes."""
+    probes = {_fresh(s): Ask(Form.PRESENCE, s, slo.freshness, slo.group_by) for s in slo.indicator.probes()}
+    return slo.indicator.asks(slo.window.seconds, slo.group_by) | probes
 
 
-def follow_up(slo: Slo, readings: Mapping[str, Reading], known: Iterable[Labels]) -> dict[str, Ask]:
+def follow_up(
+    slo: Slo, readings: Mapping[str, Reading], known: Mapping[Labels, Mapping[str, Reading]]
+) -> dict[str, Ask]:
     """What to ask in a second round: when the newest sample was, of selectors whose probe is empty.
 
-    `known`: the groups that must be accounted for; for an SLO without `group_by` the one empty group.
+    `known`: the groups that must be accounted for (for an SLO without `group_by` the one empty group), with the ages
+    that need not be asked again.
     """
+    found = {}
+    for selector in slo.indicator.probes():
+        name, probe = _last_seen(selector), readings[_fresh(selector)]
+        ageless = {group for group, ages in known.items() if name not in ages}
+        if not isinstance(probe, Failed) and not ageless <= _present(slo, probe):
+            found[name] = Ask(Form.LAST_SEEN, selector, LAST_SEEN_RANGE, slo.group_by)
+    return found
+
+
+def ages(evaluation: Evaluation | None, slot: Slot) -> dict[str, Reading]:
+    """When the newest samples were, as an evaluation learned it: still true at `slot` where a probe is still empty.
+
+    Not if so much time has passed that samples may have come and gone since.
+    """
+    if evaluation is None:
+        return {}
+    passed = slot.time - evaluation.slot.time
+    if not 0.0 <= passed <= evaluation.instance.slo.freshness:
+        return {}
     return {
-        f"last seen: {selector}": Ask(Form.LAST_SEEN, selector, LAST_SEEN_RANGE, slo.group_by)
-        for selector in slo.indicator.probes()
-        if any(isinstance(_of_group(readings[f"fresh: {selector}"], group), Absent) for group in known)
+        name: reading
+        for name, reading in evaluation.readings.items()
+        if name.startswith(_LAST_SEEN) and not isinstance(reading, Failed)
     }
 
 
-def groups(slo: Slo, readings: Mapping[str, Reading]) -> tuple[Labels, ...]:
-    """The groups that have samples, sorted; for an SLO without `group_by` the one empty group.
+def with_ages(readings: Mapping[str, Reading], known: Mapping[str, Reading]) -> Mapping[str, Reading]:
+    """An instance's readings, with the known ages of what its probes did not find and nobody asked again."""
+    older = {
+        name: reading
+        for name, reading in known.items()
+        if isinstance(readings.get(_FRESH + name.removeprefix(_LAST_SEEN)), Absent)
+    }
+    return {**older, **readings} if older else readings
 
-    A row that lacks a grouping label belongs to no group.
-    """
+
+def groups(slo: Slo, readings: Mapping[str, Reading]) -> set[Labels]:
+    """The groups that have samples; for an SLO without `group_by` the one empty group."""
     if not slo.group_by:
-        return ((),)
-    found: set[Labels] = set()
-    for name in probe_asks(slo):
-        reading = readings.get(name)
-        if isinstance(reading, Samples):
-            found.update(row.labels for row in reading.rows if all(value for _, value in row.labels))
-    return tuple(sorted(found))
+        return {()}
+    probes = (readings[_fresh(selector)] for selector in slo.indicator.probes())
+    return set[Labels]().union(*(_present(slo, probe) for probe in probes)) - {()}
+
+
+def split(
+    slo: Slo, readings: Mapping[str, Reading], wanted: Iterable[Labels]
+) -> dict[Labels, Mapping[str, Reading]]:
+    """The readings of every wanted group. The empty group of a grouped SLO gets the rows that belong to no group."""
+    if not slo.group_by:
+        return {(): readings}
+    own: dict[Labels, dict[str, Reading]] = {group: {} for group in wanted}
+    for name, reading in readings.items():
+        rows = _rows_by_group(slo, reading)
+        for group, parts in own.items():
+            found = rows.get(group)
+            if not isinstance(reading, Samples):
+                parts[name] = reading
+            else:
+                parts[name] = Samples(reading.promql, tuple(found)) if found else Absent(reading.promql)
+    return dict(own)
+
+
+def _present(slo: Slo, probe: Reading) -> set[Labels]:
+    if slo.group_by:
+        return set(_rows_by_group(slo, probe))
+    return {()} if isinstance(probe, Samples) else set()
+
+
+def _rows_by_group(slo: Slo, reading: Reading) -> dict[Labels, list[Sample]]:
+    """Rows by group, without the group's labels. A row that lacks a grouping label belongs to no group: to the empty one."""
+    found: dict[Labels, list[Sample]] = defaultdict(list)
+    for row in reading.rows if isinstance(reading, Samples) else ():
+        group = tuple(pair for pair in row.labels if pair[0] in slo.group_by and pair[1])
+        if len(group) == len(slo.group_by):
+            rest = tuple(pair for pair in row.labels if pair[0] not in slo.group_by)
+            found[group].append(Sample(rest, row.value))
+        else:
+            found[()].append(row)
+    return found
+
+
+def _fresh(selector: Selector) -> str:
+    return f"{_FRESH}{selector}"
+
+
+def _last_seen(selector: Selector) -> str:
+    return f"{_LAST_SEEN}{selector}"
 
 
 def evaluate(instance: SloInstance, readings: Mapping[str, Reading], slot: Slot) -> Evaluation:
-    """One SLO (or group) at one slot. `readings`: by the names of `asks` and `follow_up`."""
-    own = {name: _of_group(reading, instance.group) for name, reading in readings.items()}
-    measurement = _measure(instance.slo, own, slot)
+    """One SLO (or group) at one slot. `readings`: its own ones, by the names of `asks` and `follow_up`."""
+    measurement = _measure(instance, readings, slot)
     state, met, reason, detail, evidence = _judge(instance.slo, measurement)
-    return Evaluation(instance, slot, measurement, met, state, reason, detail, evidence, own)
+    return Evaluation(instance, slot, measurement, met, state, reason, detail, evidence, readings)
 
 
-def _of_group(reading: Reading, group: Labels) -> Reading:
-    """The rows of one group, without the group's labels."""
-    if not group or not isinstance(reading, Samples):
-        return reading
-    wanted = set(group)
-    rows = tuple(
-        Sample(tuple(pair for pair in row.labels if pair not in wanted), row.value)
-        for row in reading.rows
-        if wanted.issubset(row.labels)
-    )
-    return Samples(reading.promql, rows) if rows else Absent(reading.promql)
+def unusable(instance: SloInstance, readings: Mapping[str, Reading], slot: Slot, detail: str) -> Evaluation:
+    """An evaluation that could not be made, for no fault of the source."""
+    reason = FailReason.INTERNAL
+    measurement = Unavailable(reason, detail)
+    return Evaluation(instance, slot, measurement, None, DataState.ERROR, reason, detail, None, readings)
 
 
-def _measure(slo: Slo, readings: Mapping[str, Reading], slot: Slot) -> Measurement:
+def _measure(instance: SloInstance, readings: Mapping[str, Reading], slot: Slot) -> Measurement:
+    slo = instance.slo
     parts: dict[str, Part] = {}
-    for name in asks(slo):
-        reading = readings[name]
-        if isinstance(reading, Failed):
+    for name, reading in readings.items():
+        if not isinstance(reading, Failed):
+            parts[name] = reading
+        elif not name.startswith(_LAST_SEEN):  # an age is of no interest where the probe has samples
             return Unavailable(reading.reason, reading.detail)
-        parts[name] = reading
+    missing = None
     for selector in slo.indicator.probes():
-        probe = parts[f"fresh: {selector}"]
-        if isinstance(probe, Samples) and not all(row.value > 0 for row in probe.rows):
+        probe = parts[_fresh(selector)]
+        if isinstance(probe, Absent):
+            missing = missing or selector
+        elif slo.group_by and not instance.group:
+            detail = f"no series of {selector} has every label of group_by: {', '.join(slo.group_by)}"
+            return Unavailable(FailReason.SHAPE, detail)
+        elif not all(row.value > 0 for row in probe.rows):
             return Unavailable(FailReason.VALUE, f"no number of samples in the answer to {probe.promql}")
-    missing = [s for s in slo.indicator.probes() if isinstance(parts[f"fresh: {s}"], Absent)]
-    if missing:
-        return _missing(slo, missing[0], readings, parts, slot)
-    need = Need(slo.objective, slo.needed_events(), slo.window.seconds)
-    return slo.indicator.measure({name: parts[name] for name in value_asks(slo)}, need)
+    if missing is not None:
+        return _missing(slo, missing, readings, slot)
+    return slo.indicator.measure(parts, Need(slo.objective, slo.needed_events(), slo.window.seconds))
 
 
-def _missing(
-    slo: Slo, selector: Selector, readings: Mapping[str, Reading], parts: Mapping[str, Part], slot: Slot
-) -> Measurement:
+def _missing(slo: Slo, selector: Selector, readings: Mapping[str, Reading], slot: Slot) -> Measurement:
     """Stale when there ever was a sample, as far as we can see; else the metric does not exist."""
     limit = show_duration(slo.freshness)
-    last_seen = readings.get(f"last seen: {selector}")
+    last_seen = readings.get(_last_seen(selector))
     if isinstance(last_seen, Failed):
         return Unavailable(last_seen.reason, last_seen.detail)
     if isinstance(last_seen, Samples):
@@ -184,7 +244,7 @@ def _missing(
         return Stale(
             age, f"the newest sample of {selector} is about {show_duration(age)} old; the limit is {limit}"
         )
-    if any(isinstance(parts[name], Samples) for name in value_asks(slo)):
+    if any(isinstance(readings[name], Samples) for name in slo.indicator.asks(slo.window.seconds, ())):
         return Stale(
             None, f"no sample of {selector} within {limit}, though the window still holds older ones"
         )

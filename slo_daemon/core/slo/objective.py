@@ -6,8 +6,11 @@ critical, both in the objective's direction. A warning may lie before the target
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from math import inf
 
 from slo_daemon.core.quantity import Dimension, Quantity, Unit
+
+_LARGEST = {Dimension.RATIO: 1.0, Dimension.RATING: 5.0}  # values that nothing exceeds
 
 
 class Direction(StrEnum):
@@ -71,13 +74,15 @@ class Objective:
 
     def threshold(self, level: Level) -> Quantity | None:
         """The threshold of a level, if one was given."""
-        return {Level.WARNING: self.warning, Level.CRITICAL: self.critical}.get(level)
+        if level is Level.WARNING:
+            return self.warning
+        return self.critical if level is Level.CRITICAL else None
 
     def clear_threshold(self, level: Level, margin: float) -> float | None:
         """The value (base unit) past which a value is not yet good enough to lower `level`.
 
-        The threshold, moved to the good side by `margin` times the span between the thresholds (or between the
-        only threshold and the target). A ratio's never leaves 0..1: a perfect value always clears.
+        The threshold, moved to the good side by `margin` times the span between the thresholds (or between the only
+        threshold and the target), or times what lies between it and the best value there can be, if that is less.
         """
         threshold = self.threshold(level)
         if threshold is None:
@@ -85,12 +90,14 @@ class Objective:
         points = [q.base for q in (self.warning, self.critical) if q is not None]
         if len(points) == 1:
             points.append(self.target.base)
-        step = margin * (max(points) - min(points))
-        if self.direction is Direction.AT_MOST:
-            moved = threshold.base - step
-            return threshold.base if self.dimension is Dimension.RATIO and moved <= 0.0 else moved
-        moved = threshold.base + step
-        return threshold.base if self.dimension is Dimension.RATIO and moved >= 1.0 else moved
+        step = margin * min(max(points) - min(points), self._room(threshold.base))
+        return threshold.base - step if self.direction is Direction.AT_MOST else threshold.base + step
+
+    def _room(self, value: float) -> float:
+        """How much better than `value` a value can be at most; infinite where no best value is known."""
+        if self.direction is Direction.AT_LEAST:
+            return _LARGEST.get(self.dimension, inf) - value
+        return value if value >= 0.0 else inf
 
     def better(self, first: float, second: float) -> float:
         """The better of two values, in the objective's direction."""

@@ -79,7 +79,10 @@ class Sample:
 
     def label(self, name: str) -> str:
         """The value of a label; the empty string when it is not there, as Prometheus sees it."""
-        return next((value for key, value in self.labels if key == name), "")
+        for key, value in self.labels:
+            if key == name:
+                return value
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,15 +267,22 @@ def _literal(text: str) -> str:
 
 def _checked(ask: Ask, samples: Samples) -> Reading:
     """The rows with exactly the labels that were asked for, each once; anything else is not an answer to this."""
+    keys = tuple(sorted(ask.keys))
     rows: dict[Labels, Sample] = {}
     for row in samples.rows:
-        labels = tuple((key, row.label(key)) for key in sorted(ask.keys))
-        if any(name not in ask.keys for name, value in row.labels if value):
+        sample = row if tuple(name for name, _ in row.labels) == keys else _with_labels(keys, row)
+        if sample is None:
             names = ", ".join(name for name, _ in row.labels)
-            return Failed(
-                samples.promql, FailReason.SHAPE, f"a row has labels ({names}) that were not asked for"
-            )
-        if labels in rows:
+            detail = f"a row has labels ({names}) that were not asked for"
+            return Failed(samples.promql, FailReason.SHAPE, detail)
+        if sample.labels in rows:
             return Failed(samples.promql, FailReason.SHAPE, "two rows have the same labels; one was expected")
-        rows[labels] = Sample(labels, row.value)
+        rows[sample.labels] = sample
     return Samples(samples.promql, tuple(rows.values()))
+
+
+def _with_labels(keys: tuple[str, ...], row: Sample) -> Sample | None:
+    """The row with just these labels, as servers leave empty ones out. None when it has others."""
+    if any(name not in keys for name, value in row.labels if value):
+        return None
+    return Sample(tuple((key, row.label(key)) for key in keys), row.value)

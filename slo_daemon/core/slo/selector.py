@@ -29,16 +29,17 @@ _RESERVED = {  # words of the language, in any case; a metric of such a name can
     "on",
     "smoothed",
 }
-_ESCAPES = str.maketrans(
-    {
-        "\\": "\\\\",
-        '"': '\\"',
-        "\n": "\\n",
-        "\r": "\\r",
-        "\t": "\\t",
-        "\ufffd": "\\ufffd",  # bare, Prometheus takes it for broken UTF-8
-    }
-)
+_ESCAPES = {
+    "\\": "\\\\",
+    '"': '\\"',
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\ufffd": "\\ufffd",  # bare, Prometheus takes it for broken UTF-8
+}
+_ESCAPING = str.maketrans(_ESCAPES)
+_ESCAPED = re.compile("|".join(map(re.escape, _ESCAPES.values())))
+_PLAIN = {escaped: plain for plain, escaped in _ESCAPES.items()}
 
 
 class PromQLError(ValueError):
@@ -77,7 +78,12 @@ class Selector:
 
 def quote(text: str) -> str:
     """`text` as a PromQL string."""
-    return f'"{text.translate(_ESCAPES)}"'
+    return f'"{text.translate(_ESCAPING)}"'
+
+
+def unquote(quoted: str) -> str:
+    """The text that `quote` was given."""
+    return _ESCAPED.sub(lambda found: _PLAIN[found[0]], quoted[1:-1])
 
 
 def parse_selector(text: str) -> Selector:

@@ -1,5 +1,6 @@
 """A service level objective: who it is, what is measured, what is wanted, and how it alerts."""
 
+import re
 from dataclasses import dataclass
 from math import ceil
 
@@ -7,7 +8,7 @@ from slo_daemon.core.slo.binomial import events_needed
 from slo_daemon.core.slo.budget import BudgetPolicy
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Labels
-from slo_daemon.core.slo.selector import parse_selector, quote
+from slo_daemon.core.slo.selector import quote, unquote
 from slo_daemon.core.slo.sli import Indicator, LatencyShare, Quantile, Ratio
 from slo_daemon.core.slo.window import Window
 
@@ -19,6 +20,8 @@ LONGEST_WARNING_WAIT = 900  # seconds of missing data
 LONGEST_CRITICAL_WAIT = 3_600
 WARNING_BUDGET_SHARE = 0.01
 CRITICAL_BUDGET_SHARE = 0.05
+_PAIR = re.compile(r'([a-zA-Z0-9_]+)=("(?:[^"\\]|\\.)*")')
+_GROUP = re.compile(rf"(?:{_PAIR.pattern},)*{_PAIR.pattern}}}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,8 @@ class SloInstance:
 
 
 def split_id(instance_id: str) -> tuple[str, Labels]:
-    """The SLO's id and the group in an instance's id: the inverse of `SloInstance.id`."""
+    """The SLO's id and the group in an instance's id: the inverse of `SloInstance.id`. Any other text is its own id."""
     slo_id, brace, inner = instance_id.partition("{")
-    if not brace:
-        return slo_id, ()
-    group = parse_selector("group{" + inner).matchers
-    return slo_id, tuple((matcher.label, matcher.value) for matcher in group)
+    if not brace or not _GROUP.fullmatch(inner):
+        return instance_id, ()
+    return slo_id, tuple((name, unquote(value)) for name, value in _PAIR.findall(inner))

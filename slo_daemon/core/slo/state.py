@@ -9,11 +9,10 @@ is one fault, told once.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from slo_daemon.core.slo.evaluation import Evaluation
+from slo_daemon.core.slo.evaluation import Evaluation, Evidence
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.slo import Slo
-from slo_daemon.core.slo.window import Slot
 
 LEAST_CLEAR_SLOTS = 2
 LEAST_MISSING_SLOTS = 2
@@ -61,7 +60,8 @@ class SloState:
     """The memory of one SLO (or group). Times are slot times in Unix seconds; runs count consecutive looks.
 
     `clear_to` is the worst level seen during the clear run. `missing_seconds` is the time that slots could not see;
-    time in which the daemon did not run is not in it. `sequence` numbers the transitions.
+    time in which the daemon did not run is not in it. `sequence` numbers the transitions. `last_slot` never goes back,
+    also when the clock does: a store keeps the newest state.
     """
 
     slo_id: str
@@ -97,20 +97,19 @@ class Transition:
 def advance(state: SloState, evaluation: Evaluation, *, source_down: bool) -> SloState:
     """The timers after one more slot; the level is not touched here."""
     slot = evaluation.slot
-    state = replace(state, last_slot=slot.time, data_state=evaluation.data_state)
+    last_slot = max(slot.time, state.last_slot or slot.time)
+    state = replace(state, last_slot=last_slot, data_state=evaluation.data_state)
     seen = evaluation.evidence
     if seen is not None:
-        clearing = seen.clear < state.level
         good = evaluation.data_state is DataState.OK
+        clear_run, clear_to = _clear_run(state, seen)
         return replace(
             state,
             last_good_slot=slot.time if good else state.last_good_slot,
-            warning_run=_run(state.warning_run, seen.proven, seen.possible, Level.WARNING),
-            critical_run=_run(state.critical_run, seen.proven, seen.possible, Level.CRITICAL),
-            clear_run=state.clear_run + 1 if clearing else 0,
-            clear_to=max(seen.clear, state.clear_to if state.clear_run else Level.NONE)
-            if clearing
-            else Level.NONE,
+            warning_run=_run(state.warning_run, seen, Level.WARNING),
+            critical_run=_run(state.critical_run, seen, Level.CRITICAL),
+            clear_run=clear_run,
+            clear_to=clear_to,
             missing_seconds=0.0,
             missing_slots=0,
         )
@@ -123,25 +122,38 @@ def advance(state: SloState, evaluation: Evaluation, *, source_down: bool) -> Sl
     )
 
 
-def signal(state: SloState, slo: Slo, slot: Slot) -> Signal:
-    """What the timers of an advanced state come to."""
-    policy = slo.alerting
+def signal(state: SloState, evaluation: Evaluation) -> Signal:
+    """What the timers of an advanced state come to. A timer speaks only in a slot that has moved it."""
+    slo, slot, seen = evaluation.instance.slo, evaluation.slot, evaluation.evidence
     if state.missing_slots:
         return _missing_signal(state, slo)
-    if state.critical_run >= slot.slots_in(policy.raise_for):
+    if seen is None:
+        return Signal.NOTHING
+    to_raise = slot.slots_in(slo.alerting.raise_for)
+    if seen.proven >= Level.CRITICAL and state.critical_run >= to_raise:
         return Signal.CRITICAL_PROVEN
-    if state.warning_run >= slot.slots_in(policy.raise_for) and state.level < Level.WARNING:
-        return Signal.WARNING_PROVEN
-    if state.clear_run >= max(LEAST_CLEAR_SLOTS, slot.slots_in(policy.clear_for)):
+    to_clear = max(LEAST_CLEAR_SLOTS, slot.slots_in(slo.alerting.clear_for))
+    if seen.clear < state.level and state.clear_run >= to_clear:
         return Signal.WARNING_REMAINS if state.clear_to is Level.WARNING else Signal.ALL_CLEAR
+    if seen.proven >= Level.WARNING and state.warning_run >= to_raise:
+        return Signal.WARNING_PROVEN
     return Signal.NOTHING
 
 
-def _run(run: int, proven: Level, possible: Level, level: Level) -> int:
+def _run(run: int, seen: Evidence, level: Level) -> int:
     """One look more for `level`; back to zero only by a look that excludes it."""
-    if proven >= level:
+    if seen.proven >= level:
         return run + 1
-    return run if possible >= level else 0
+    return run if seen.possible >= level else 0
+
+
+def _clear_run(state: SloState, seen: Evidence) -> tuple[int, Level]:
+    """The clear run and the worst level in it, after a look. One that cannot tell neither counts nor undoes others."""
+    if seen.clear < state.level:
+        return state.clear_run + 1, max(seen.clear, state.clear_to)
+    if seen.proven < state.level <= seen.possible:
+        return state.clear_run, state.clear_to
+    return 0, Level.NONE
 
 
 def _missing_signal(state: SloState, slo: Slo) -> Signal:

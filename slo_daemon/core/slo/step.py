@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 
 from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.objective import Level
-from slo_daemon.core.slo.state import TABLE, SloState, Transition, TransitionReason, advance, signal
+from slo_daemon.core.slo.state import TABLE, Signal, SloState, Transition, TransitionReason, advance, signal
+
+REMOVED_FROM_SPECIFICATION = "the SLO was removed from the configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +21,18 @@ class Outcome:
 def step(evaluation: Evaluation, previous: SloState | None, *, source_down: bool = False) -> Outcome:
     """One slot for one SLO. `source_down`: nothing could be asked of the source at all in this slot.
 
-    A slot at or before the last one changes nothing: the same slot may be evaluated twice without harm.
+    The last slot changes nothing when it comes again: it may be evaluated twice without harm. One long before it means
+    that the clock was set back.
     """
     instance, slot = evaluation.instance, evaluation.slot
     state = previous or SloState(instance.id, since=slot.time)
     if state.last_slot is not None and slot.time <= state.last_slot:
-        return Outcome(evaluation, state, None)
+        if state.last_slot - slot.time <= slot.interval:
+            return Outcome(evaluation, state, None)
+        state = replace(state, since=min(state.since, slot.time))
     state = advance(state, evaluation, source_down=source_down)
-    change = TABLE.get((state.level, signal(state, instance.slo, slot)))
+    heard = Signal.NOTHING if source_down else signal(state, evaluation)
+    change = TABLE.get((state.level, heard))
     if change is None:
         return Outcome(evaluation, state, None)
     level, reason = change
@@ -48,9 +54,8 @@ def step(evaluation: Evaluation, previous: SloState | None, *, source_down: bool
     return Outcome(evaluation, state, transition)
 
 
-def removal(state: SloState, slot_time: float) -> Transition:
-    """The transition of an SLO that left the configuration: what was told as firing is told as over."""
+def removal(state: SloState, slot_time: float, detail: str = REMOVED_FROM_SPECIFICATION) -> Transition:
+    """The transition of an SLO that is not evaluated any more: what was told as firing is told as over."""
     return Transition(
-        state.slo_id, state.sequence + 1, slot_time, state.level, Level.NONE, TransitionReason.REMOVED,
-        "the SLO was removed from the configuration",
-    )  # fmt: skip
+        state.slo_id, state.sequence + 1, slot_time, state.level, Level.NONE, TransitionReason.REMOVED, detail
+    )

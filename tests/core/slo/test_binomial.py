@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import betainc
 
-from slo_daemon.core.slo.binomial import events_needed, lower_bound, regularised_beta, upper_bound
+from slo_daemon.core.slo.binomial import (
+    events_needed,
+    lower_bound,
+    regularised_beta,
+    surely_exceeds,
+    upper_bound,
+)
 
 COUNTS = st.integers(min_value=1, max_value=2_000_000)
 
@@ -67,3 +73,26 @@ def test_more_hits_never_lower_a_bound(total: int, data: st.DataObject) -> None:
     fewer, more = sorted(data.draw(st.tuples(*[st.integers(min_value=0, max_value=total)] * 2)))
     assert lower_bound(fewer, total) <= lower_bound(more, total) + 1e-12
     assert upper_bound(fewer, total) <= upper_bound(more, total) + 1e-12
+
+
+@given(
+    st.floats(min_value=0.1, max_value=1e6),
+    st.floats(min_value=0.0, max_value=1.0),
+    st.floats(min_value=0.01, max_value=0.99),
+)
+def test_a_share_is_surely_exceeded_just_if_the_lower_bound_reaches_it(
+    total: float, part: float, share: float
+) -> None:
+    bound = lower_bound(total * part, total)
+    if abs(bound - share) > 1e-9:
+        assert surely_exceeds(total * part, total, share) is (bound > share)
+
+
+@given(st.floats(min_value=1e7, max_value=1e300), st.floats(min_value=0.0, max_value=1.0))
+def test_more_events_than_can_be_told_apart_only_make_a_claim_more_careful(
+    total: float, share: float
+) -> None:
+    low, high = lower_bound(total * share, total), upper_bound(total * share, total)
+    assert 0.0 <= low <= share + 1e-9
+    assert share - 1e-9 <= high <= 1.0
+    assert high - low <= 2 * 1.65 * (0.5 / 1e7**0.5) + 1e-6

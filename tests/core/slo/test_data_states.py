@@ -1,9 +1,11 @@
 """Could we look? Absence is told apart from zero, from silence and from failure, and is never good."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from slo_daemon.core.quantity import BASE_UNITS, Dimension, parse_quantity
-from slo_daemon.core.slo.evaluation import Evaluation, asks, evaluate, follow_up, groups
+from slo_daemon.core.slo.evaluation import Evaluation, asks, evaluate, follow_up, groups, split
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Failed, FailReason, Reading, Sample, Samples
@@ -63,7 +65,7 @@ def test_a_dead_target_is_stale_though_its_long_window_still_looks_perfect() -> 
 
 def test_a_second_round_tells_how_old_the_newest_sample_is() -> None:
     readings = readings_of(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=NOTHING)
-    more = follow_up(AVAILABILITY, readings, [()])
+    more = follow_up(AVAILABILITY, readings, {(): {}})
     assert [ask.promql() for ask in more.values()] == ["max (max_over_time(timestamp(r)[86400s:300s]))"]
     seen = {name: number(SLOT.time - 7200) for name in more}
     evaluation = evaluate(SloInstance(AVAILABILITY), readings | seen, SLOT)
@@ -74,7 +76,7 @@ def test_a_second_round_tells_how_old_the_newest_sample_is() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_newest_sample_at_no_time_is_an_error(value: float) -> None:
     readings = readings_of(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=NOTHING)
-    seen = dict.fromkeys(follow_up(AVAILABILITY, readings, [()]), number(value))
+    seen = dict.fromkeys(follow_up(AVAILABILITY, readings, {(): {}}), number(value))
     assert outcome(evaluate(SloInstance(AVAILABILITY), readings | seen, SLOT)) == (
         DataState.ERROR,
         None,
@@ -84,7 +86,7 @@ def test_a_newest_sample_at_no_time_is_an_error(value: float) -> None:
 
 def test_a_metric_that_never_was_is_no_data() -> None:
     readings = readings_of(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=NOTHING)
-    more = dict.fromkeys(follow_up(AVAILABILITY, readings, [()]), NOTHING)
+    more = dict.fromkeys(follow_up(AVAILABILITY, readings, {(): {}}), NOTHING)
     assert outcome(evaluate(SloInstance(AVAILABILITY), readings | more, SLOT)) == (
         DataState.NO_DATA,
         None,
@@ -95,6 +97,16 @@ def test_a_metric_that_never_was_is_no_data() -> None:
 def test_fresh_samples_without_events_are_no_traffic() -> None:
     assert outcome(evaluated(AVAILABILITY, {"bad": number(0), "total": number(0)}))[0] is DataState.NO_TRAFFIC
     assert outcome(evaluated(P99, {"buckets": buckets({"0.1": 0, "+Inf": 0})}))[0] is DataState.NO_TRAFFIC
+
+
+@pytest.mark.parametrize("fresh", [number(20.0), number(1.0)])
+def test_a_total_without_two_samples_in_the_window_is_no_data_whatever_the_probe_says(fresh: Reading) -> None:
+    """The freshness limit may be longer than the window: a target that died a moment ago is not a silent one."""
+    no_data = (DataState.NO_DATA, None, "no_data")
+    assert outcome(evaluated(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=fresh)) == no_data
+    for objective in (at_least("10/s"), at_most("10/s")):
+        slo = make(Throughput(parse_selector("r")), objective)
+        assert outcome(evaluated(slo, {"total": NOTHING}, fresh=fresh)) == no_data
 
 
 @pytest.mark.parametrize("part", ["bad", "total", "fresh: r"])
@@ -262,8 +274,9 @@ def test_a_grouped_slo_is_one_slo_for_each_value_that_has_samples() -> None:
         fresh=rows("region", {"eu": 10.0, "us": 10.0, "": 3.0}),
     )
     found = groups(slo, readings)
-    assert found == ((("region", "eu"),), (("region", "us"),))
-    eu, us = (evaluate(SloInstance(slo, group), readings, SLOT) for group in found)
+    assert found == {(("region", "eu"),), (("region", "us"),)}
+    own = split(slo, readings, sorted(found))
+    eu, us = (evaluate(SloInstance(slo, group), parts, SLOT) for group, parts in own.items())
     assert (eu.met, us.met) == (False, True)
     assert eu.instance.id == 'p/s{region="eu"}'
 
@@ -273,17 +286,56 @@ def test_a_group_that_vanished_is_stale_while_the_others_go_on() -> None:
     one = rows("region", {"us": 5000.0})
     readings = readings_of(slo, {"bad": NOTHING, "total": one}, fresh=rows("region", {"us": 10.0}))
     eu, us = (("region", "eu"),), (("region", "us"),)
-    assert follow_up(slo, readings, [us]) == {}
+    assert follow_up(slo, readings, {us: {}}) == {}
     more = dict.fromkeys(
-        follow_up(slo, readings, [eu, us]), rows("region", {"eu": SLOT.time - 900, "us": SLOT.time})
+        follow_up(slo, readings, {eu: {}, us: {}}), rows("region", {"eu": SLOT.time - 900, "us": SLOT.time})
     )
-    assert evaluate(SloInstance(slo, eu), readings | more, SLOT).data_state is DataState.STALE
-    assert evaluate(SloInstance(slo, us), readings | more, SLOT).data_state is DataState.OK
+    own = split(slo, readings | more, [eu, us])
+    assert evaluate(SloInstance(slo, eu), own[eu], SLOT).data_state is DataState.STALE
+    assert evaluate(SloInstance(slo, us), own[us], SLOT).data_state is DataState.OK
 
 
-@pytest.mark.parametrize("value", ["eu", 'a"b', "a\\b", "{x}", "ä,b=c", "line\nbreak"])
+def test_an_age_that_could_not_be_asked_hides_no_group_that_has_samples() -> None:
+    slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=("region",))
+    one = rows("region", {"us": 5000.0})
+    readings = readings_of(slo, {"bad": NOTHING, "total": one}, fresh=rows("region", {"us": 10.0}))
+    eu, us = (("region", "eu"),), (("region", "us"),)
+    more: dict[str, Reading] = dict.fromkeys(
+        follow_up(slo, readings, {eu: {}, us: {}}), Failed("q", FailReason.TIMEOUT, "no answer")
+    )
+    own = split(slo, readings | more, [eu, us])
+    assert outcome(evaluate(SloInstance(slo, eu), own[eu], SLOT)) == (DataState.ERROR, None, "timeout")
+    assert evaluate(SloInstance(slo, us), own[us], SLOT).data_state is DataState.OK
+
+
+def test_a_grouped_slo_whose_label_no_series_has_is_an_error_that_names_it() -> None:
+    slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=("regoin",))
+    readings = readings_of(slo, {"total": rows("regoin", {"": 5000.0})}, fresh=rows("regoin", {"": 20.0}))
+    assert groups(slo, readings) == set()
+    evaluation = evaluate(SloInstance(slo), split(slo, readings, [()])[()], SLOT)
+    assert outcome(evaluation) == (DataState.ERROR, None, "shape")
+    assert "regoin" in evaluation.detail
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["eu", 'a"b', "a\\b", "{x}", "ä,b=c", "line\nbreak", "x" * 10_000, "\x00", "\ufffd", '\\"},{', "\\ufffd"],
+)
 def test_the_group_can_be_read_back_from_an_id(value: str) -> None:
     slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=("region",))
     instance = SloInstance(slo, (("region", value),))
     assert split_id(instance.id) == (slo.id, instance.group)
     assert split_id(slo.id) == (slo.id, ())
+
+
+@given(st.dictionaries(st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,8}", fullmatch=True), st.text(min_size=1)))
+def test_any_group_can_be_read_back_from_an_id(labels: dict[str, str]) -> None:
+    slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=tuple(labels))
+    instance = SloInstance(slo, tuple(sorted(labels.items())))
+    assert split_id(instance.id) == (slo.id, instance.group)
+
+
+@given(st.text())
+def test_any_text_may_be_asked_for_the_group_in_it(text: str) -> None:
+    slo_id, group = split_id(text)
+    assert not group or text.startswith(slo_id)

@@ -66,3 +66,19 @@ def test_an_objective_without_thresholds_never_alerts() -> None:
     objective = Objective(Direction.AT_MOST, parse_quantity("50ms"))
     assert objective.threshold_level(10.0) is Level.NONE
     assert not objective.met(10.0)
+
+
+@pytest.mark.parametrize(
+    ("objective", "perfect"),
+    [
+        (Objective(Direction.AT_MOST, *map(parse_quantity, ("50ms", "45ms", "2s"))), 0.001),
+        (Objective(Direction.AT_MOST, *map(parse_quantity, ("50ms", "45ms", "2s"))), 0.040),
+        (Objective(Direction.AT_MOST, *map(parse_quantity, ("1/s", "2/s", "500/s"))), 0.0),
+        (Objective(Direction.AT_LEAST, *map(parse_quantity, ("4.9/5", "4.8/5", "1/5"))), 5.0),
+        (Objective(Direction.AT_LEAST, *map(parse_quantity, ("99.999%", "99.99%", "50%"))), 0.99995),
+    ],
+)
+def test_thresholds_that_lie_far_apart_never_ask_for_a_better_value_than_there_can_be(
+    objective: Objective, perfect: float
+) -> None:
+    assert objective.threshold_level(perfect, clearing=True, margin=0.05) is Level.NONE

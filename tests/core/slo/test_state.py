@@ -1,6 +1,7 @@
 """The table of levels as an operator reads it: a line is a slot, a word is what the slot saw."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,7 @@ PATIENT = AlertPolicy(raise_for=180, clear_for=180)
         (PATIENT, "critical lost critical gone critical", "----C"),
         (PATIENT, "critical critical few critical", "---C"),
         (PATIENT, "critical critical critical good idle good lost good", "--CCCCC-"),
+        (AT_ONCE, "critical good few good", "CCC-"),
     ],
     ids=[
         "raised at once",
@@ -102,6 +104,7 @@ PATIENT = AlertPolicy(raise_for=180, clear_for=180)
         "a slot that could not look neither advances nor resets",
         "too few events neither advance nor reset",
         "idle and lost slots do not count as good ones",
+        "too few events neither count as good nor undo a good slot",
     ],
 )
 def test_levels_over_slots(policy: AlertPolicy, slots: str, expected: str) -> None:
@@ -154,6 +157,44 @@ def test_a_firing_level_stays_after_a_restart_until_there_is_evidence() -> None:
     subject = slo(PATIENT)
     firing = play(subject, ["critical"] * 3)[-1].state
     assert levels(subject, "lost good good good", firing) == "CCC-"
+
+
+@pytest.mark.parametrize("saw", ["idle", "lost/down", "gone", "few"])
+def test_a_shorter_wait_that_comes_into_force_lowers_nothing_by_itself(saw: str) -> None:
+    """The policy was edited, or the interval became longer, while two of four good slots had been seen."""
+    waiting = play(slo(AlertPolicy(clear_for=240)), ["critical", "good", "good"])[-1].state
+    assert waiting.level is Level.CRITICAL
+    assert levels(slo(AT_ONCE), f"{saw} good", waiting) == "C-"
+
+
+@pytest.mark.parametrize("saw", ["idle", "lost/down", "few"])
+def test_a_shorter_wait_that_comes_into_force_raises_nothing_by_itself(saw: str) -> None:
+    waiting = play(slo(PATIENT), ["critical", "critical"])[-1].state
+    assert levels(slo(AT_ONCE), saw, waiting) == "-"
+
+
+def test_a_dead_source_raises_nothing_though_data_was_missing_before() -> None:
+    before = play(slo(), ["good", *["gone"] * 5])[-1].state
+    assert levels(slo(budget=True), "lost/down lost/down gone", before) == "--C"
+
+
+def test_a_clock_that_was_set_back_does_not_blind_an_slo() -> None:
+    subject = slo(AT_ONCE)
+    ahead = play(subject, ["good"], SloState("p/error-rate", last_slot=100 * INTERVAL))[-1].state
+    assert ahead.last_slot == 101 * INTERVAL
+    outcomes = play(subject, ["good", "critical", "good", "good"], replace(ahead, last_slot=101 * INTERVAL))
+    assert outcomes[1].state.level is Level.CRITICAL
+    state, shown = ahead, ""
+    for number_, saw in enumerate(["critical", "good", "good"], start=20):
+        evaluation = evaluate(
+            SloInstance(subject), readings(subject, saw), Slot(number_ * INTERVAL, INTERVAL)
+        )
+        state = step(evaluation, state).state
+        shown += "-wC"[state.level]
+    assert shown == "CC-"
+    assert state.last_slot == 101 * INTERVAL  # a store keeps the state with the newest slot
+    assert state.since <= 22 * INTERVAL
+    assert state.last_good_slot == 22 * INTERVAL
 
 
 def test_the_same_slot_evaluated_twice_changes_nothing() -> None:

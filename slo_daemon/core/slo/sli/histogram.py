@@ -4,16 +4,19 @@ A classic histogram only knows its bucket edges. Between two edges the daemon sh
 Prometheus' `histogram_quantile` gives, but decides only what the edges prove.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, isfinite, isnan, nextafter
+from itertools import accumulate
+from math import inf, isfinite, nextafter
 from typing import ClassVar
 
-from slo_daemon.core.slo.binomial import lower_bound, upper_bound
-from slo_daemon.core.slo.measurement import Measured, Measurement, NoTraffic, Unavailable
-from slo_daemon.core.slo.query import Absent, Ask, FailReason, Form, Sample
+from slo_daemon.core.slo.binomial import surely_exceeds
+from slo_daemon.core.slo.measurement import Measured, Measurement, NoData, NoTraffic, Unavailable
+from slo_daemon.core.slo.objective import Direction
+from slo_daemon.core.slo.query import Absent, Ask, FailReason, Form
 from slo_daemon.core.slo.selector import Selector
-from slo_daemon.core.slo.sli.parts import Need, Part, Parts, share
+from slo_daemon.core.slo.sli.parts import Need, Part, Parts, exceeds, share, too_few_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +45,57 @@ class Buckets:
         """
         rank = q * self.total
         index = next(i for i, count in enumerate(self.counts) if count >= rank)
-        upper = self.edges[index]
-        lower = self.edges[index - 1] if index else min(0.0, upper)
+        upper, lower = self.edges[index], self.edges[index - 1] if index else self.bottom
         if not isfinite(upper):
             return inf, lower, inf
+        if not isfinite(lower):
+            return upper, lower, upper
         before = self.counts[index - 1] if index else 0.0
-        inside = self.counts[index] - before
-        estimate = lower + (upper - lower) * (rank - before) / inside if inside > 0 else upper
-        return estimate, lower, upper
+        return lower + (upper - lower) * (rank - before) / (self.counts[index] - before), lower, upper
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge of the first bucket: 0, unless the histogram shows that it holds negative values."""
+        return 0.0 if self.edges[0] > 0.0 else -inf
 
 
-def read_buckets(part: Part) -> Buckets | NoTraffic | Unavailable:
+def read_buckets(part: Part) -> Buckets | NoTraffic | NoData | Unavailable:
     """Buckets of one histogram from rows labelled `le`. `1` and `1.0` are one edge."""
     if isinstance(part, Absent):
-        return NoTraffic(("no bucket increased",))
+        return too_few_samples(part)
     sums: dict[float, float] = {}
     for row in part.rows:
-        problem = _edge_problem(row)
-        if problem:
-            return Unavailable(FailReason.VALUE, f"{problem} in the answer to {part.promql}")
-        edge = float(row.label("le"))
-        sums[edge] = sums.get(edge, 0.0) + row.value
+        le, count = row.label("le"), row.value
+        edge = _edge(le)
+        if edge is None or not 0.0 <= count < inf:
+            return Unavailable(
+                FailReason.VALUE, f"bucket edge {le!r} with count {count:g} in the answer to {part.promql}"
+            )
+        sums[edge] = sums.get(edge, 0.0) + count
     if inf not in sums:
         return Unavailable(FailReason.SHAPE, f"no +Inf bucket in the answer to {part.promql}")
+    if len(sums) == 1:
+        return Unavailable(
+            FailReason.SHAPE,
+            f"only the +Inf bucket in the answer to {part.promql}: are the others dropped, or is it a native histogram?",
+        )
     edges = tuple(sorted(sums))
-    counts, highest = [], 0.0
-    for edge in edges:
-        highest = max(highest, sums[edge])  # extrapolation may leave tiny dips between neighbours
-        counts.append(highest)
-    return Buckets(edges, tuple(counts)) if highest > 0 else NoTraffic(("total = 0",))
+    counts = tuple(accumulate((sums[edge] for edge in edges), max))  # extrapolation may leave tiny dips
+    if exceeds(counts[-1], sums[inf]):
+        return Unavailable(
+            FailReason.VALUE,
+            f"a bucket holds {counts[-1]:g} of {sums[inf]:g} events in the answer to {part.promql}",
+        )
+    return Buckets(edges, counts) if counts[-1] > 0 else NoTraffic(("total = 0",))
 
 
-def _edge_problem(row: Sample) -> str:
+def _edge(le: str) -> float | None:
+    """The number that a bucket's label writes; None when no bucket can end there."""
     try:
-        edge = float(row.label("le"))
+        edge = float(le)
     except ValueError:
-        return f"bucket edge {row.label('le')!r} is not a number"
-    if isnan(edge):
-        return "bucket edge NaN"
-    return "" if isfinite(row.value) and row.value >= 0 else f"bucket count {row.value}"
+        return None
+    return edge if edge > -inf else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +123,12 @@ class LatencyShare:
         names = (f"within {self.threshold:g}s", "total")
         if below == above:
             return share(buckets.counts[above], buckets.total, names, need, counts_good=True, as_good=True)
-        few = buckets.counts[below] if below is not None else 0.0
-        many = buckets.counts[above] if isfinite(buckets.edges[above]) else buckets.total
+        few, many = buckets.counts[below] if below is not None else 0.0, buckets.counts[above]
         least = share(few, buckets.total, names, need, counts_good=True, as_good=True)
         most = share(many, buckets.total, names, need, counts_good=True, as_good=True)
         if not isinstance(least, Measured) or not isinstance(most, Measured):
             return least
-        edges = (buckets.edges[below] if below is not None else 0.0, buckets.edges[above])
+        edges = (buckets.edges[below] if below is not None else buckets.bottom, buckets.edges[above])
         gap = (
             f"no bucket edge at {self.threshold:g}s: between {least.working[0]} (edge {edges[0]:g}s) and "
             f"{most.working[0]} (edge {edges[1]:g}s); the lower share is shown"
@@ -165,9 +179,9 @@ class Quantile:
             f"(from {show(lower)})"
         )
         working = [rank if estimate == inf else f"{rank}: {show(estimate)}"]
-        # +Inf edge: whatever the threshold is, nothing shows that the quantile is below it, so it counts as beyond.
-        low = inf if estimate == inf else nextafter(lower, inf)
-        high, limit = upper, "no_bucket_edge"
+        # Beyond the last edge nothing shows that the quantile is below any threshold: where small is good, it is not.
+        beyond = estimate == inf and need.objective.direction is Direction.AT_MOST
+        low, high, limit = inf if beyond else _above(lower), upper, "no_bucket_edge"
         if buckets.total < need.min_events:
             low, high, limit = *self._sure_range(buckets), "too_few_events"
             working.append(
@@ -179,11 +193,15 @@ class Quantile:
 
     def _sure_range(self, buckets: Buckets) -> tuple[float, float]:
         """Edges between which the quantile lies with confidence: exact binomial bounds on the share up to each edge."""
-        low, high = 0.0, inf
-        for edge, events in zip(buckets.edges, buckets.counts, strict=True):
-            if upper_bound(events, buckets.total) < self.q:
-                low = nextafter(edge, inf)
-            if lower_bound(events, buckets.total) >= self.q:
-                high = edge
-                break
-        return low, high
+        total = buckets.total
+        above = bisect_left(
+            buckets.counts, True, key=lambda n: not surely_exceeds(total - n, total, 1.0 - self.q)
+        )
+        below = bisect_left(buckets.counts, True, key=lambda n: surely_exceeds(n, total, self.q))
+        low = _above(buckets.edges[above - 1] if above else buckets.bottom)
+        return low, buckets.edges[below] if below < len(buckets.edges) else inf
+
+
+def _above(edge: float) -> float:
+    """The smallest number beyond an edge: a bucket holds what equals its upper edge."""
+    return nextafter(edge, inf) if isfinite(edge) else edge

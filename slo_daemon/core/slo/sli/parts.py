@@ -25,10 +25,10 @@ class Need:
     window: int
 
 
-def number(part: Part, *, missing: float | None = None) -> float | Unavailable | None:
-    """The only value of a part. `missing` (or None) when there is no row; Unavailable when it is no finite number."""
+def number(part: Part) -> float | NoData | Unavailable:
+    """The only value of a part. Unavailable when it is no finite number."""
     if isinstance(part, Absent):
-        return missing
+        return NoData(f"no row came back for {part.promql}")
     if len(part.rows) != 1:
         return Unavailable(FailReason.SHAPE, f"{len(part.rows)} rows where one was expected: {part.promql}")
     value = part.rows[0].value
@@ -37,30 +37,40 @@ def number(part: Part, *, missing: float | None = None) -> float | Unavailable |
     return value
 
 
-def count(part: Part, *, missing: float) -> float | Unavailable:
+def count(part: Part) -> float | NoData | Unavailable:
     """The only value of a part as a number of events. Negative counts are wrong answers."""
-    value = number(part, missing=missing)
-    if value is None or isinstance(value, Unavailable):
-        return missing if value is None else value
-    if value < 0:
+    if isinstance(part, Absent):
+        return too_few_samples(part)
+    value = number(part)
+    if not isinstance(value, NoData | Unavailable) and value < 0:
         return Unavailable(FailReason.VALUE, f"a negative number of events ({value:g})")
     return value
+
+
+def too_few_samples(part: Absent) -> NoData:
+    """An increase without a row: nobody counted zero events, there was nothing to count from."""
+    return NoData(f"fewer than two samples lie in the window: no row came back for {part.promql}")
 
 
 def plain_value(part: Part, need: Need, unit: Unit, name: str) -> Measurement:
     """One number that counts no events, converted from `unit`. A ratio outside 0..1 is a wrong unit, not a value."""
     value = number(part)
-    if value is None:
-        return NoData("the query gave no row")
-    if isinstance(value, Unavailable):
+    if isinstance(value, NoData | Unavailable):
         return value
     base = value * float(unit.factor)
+    if not isfinite(base):
+        return Unavailable(FailReason.VALUE, f"{value:g}{unit.symbol} is no number of {unit.dimension.value}")
     if need.objective.dimension is Dimension.RATIO and not -RATIO_SLACK <= base <= 1.0 + RATIO_SLACK:
         detail = (
             f'{value:g} is no ratio between 0 and 1; if the metric is in percent, say unit: "%" in the sli'
         )
         return Unavailable(FailReason.VALUE, detail)
     return Measured(base, base, base, working=(f"{name} = {need.objective.unit.show(base)}",))
+
+
+def exceeds(part: float, whole: float) -> bool:
+    """Whether `part` is more of `whole` than there can be, even if both were extrapolated a little differently."""
+    return part > whole * (1.0 + EXTRAPOLATION_SLACK) + 1.0
 
 
 def share(
@@ -70,7 +80,7 @@ def share(
 
     With fewer than the needed events the range is the exact binomial interval, and `limit` says so.
     """
-    if counted > total * (1.0 + EXTRAPOLATION_SLACK) + 1.0:
+    if exceeds(counted, total):
         detail = (
             f"{names[0]} ({counted:g}) exceeds {names[1]} ({total:g}): the selectors do not belong together"
         )
@@ -79,7 +89,7 @@ def share(
         return NoTraffic((f"{names[1]} = 0",))
     counted = min(counted, total)
     good = counted if counts_good else total - counted
-    hits = good if as_good else total - good
+    hits = counted if counts_good == as_good else total - counted
     show = need.objective.unit.show
     working = (
         f"{names[0]} {_n(counted)} / {names[1]} {_n(total)} = {show(counted / total)}",

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from slo_daemon.core.slo.measurement import Measurement, Unavailable
-from slo_daemon.core.slo.query import Ask, Form
+from slo_daemon.core.slo.measurement import Measurement, NoData, Unavailable
+from slo_daemon.core.slo.query import Absent, Ask, Form
 from slo_daemon.core.slo.selector import Selector
 from slo_daemon.core.slo.sli.parts import Need, Parts, count, share
 
@@ -32,12 +32,14 @@ class Ratio:
         return (self.total,)
 
     def measure(self, parts: Parts, need: Need) -> Measurement:
-        """A missing counted series beside a fresh total is 0 such events: the one place where empty means zero."""
-        total = count(parts["total"], missing=0.0)
-        counted = count(parts["good" if self.counts_good else "bad"], missing=0.0)
-        if isinstance(total, Unavailable):
+        """A missing counted series beside a total is 0 such events: the one place where empty means zero."""
+        name = "good" if self.counts_good else "bad"
+        total = count(parts["total"])
+        if isinstance(total, NoData | Unavailable):
             return total
-        if isinstance(counted, Unavailable):
+        counted = 0.0 if isinstance(parts[name], Absent) else count(parts[name])
+        if isinstance(counted, NoData | Unavailable):
             return counted
-        names = ("good" if self.counts_good else "bad", "total")
-        return share(counted, total, names, need, counts_good=self.counts_good, as_good=self.as_good)
+        return share(
+            counted, total, (name, "total"), need, counts_good=self.counts_good, as_good=self.as_good
+        )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from slo_daemon.core.slo.measurement import Measured, Measurement, Unavailable
+from slo_daemon.core.slo.measurement import Measured, Measurement, NoData, Unavailable
 from slo_daemon.core.slo.query import Ask, Form
 from slo_daemon.core.slo.selector import Selector
 from slo_daemon.core.slo.sli.parts import Need, Parts, count
@@ -26,8 +26,8 @@ class Throughput:
 
     def measure(self, parts: Parts, need: Need) -> Measurement:
         """Events divided by the window's seconds."""
-        total = count(parts["total"], missing=0.0)
-        if isinstance(total, Unavailable):
+        total = count(parts["total"])
+        if isinstance(total, NoData | Unavailable):
             return total
         value = total / need.window
         working = (f"{total:,.0f} events / {need.window} s = {need.objective.unit.show(value)}",)
