@@ -19,6 +19,7 @@ from slo_daemon.core.slo.measurement import DataState, Measured
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
     say_count,
+    say_doubt,
     say_evaluation,
     say_measured,
     say_minute,
@@ -95,7 +96,7 @@ def slo_notes(views: Iterable[SloView]) -> RenderableType:
     lines = []
     for view in views:
         evaluation = view.evaluation
-        if evaluation is not None and evaluation.met and not view.state.level:
+        if evaluation is not None and evaluation.met and not view.state.level and not say_doubt(evaluation):
             continue
         note = say_evaluation(evaluation)
         if view.state.level:

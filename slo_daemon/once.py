@@ -24,11 +24,11 @@ ONCE_SECONDS = 60.0  # of the slot of a one-shot command, however short the daem
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """What one look came to. `reports`: one for each pilot; `warnings`: of the specification."""
+    """What one look came to. `reports`: one for each pilot; `url`: of Prometheus, without credentials."""
 
     snapshot: Snapshot
     reports: Sequence[WrittenReport]
-    warnings: Sequence[str]
+    url: str
 
 
 def evaluate_once(settings: Settings, at: float | None) -> Once:
@@ -56,7 +56,7 @@ def evaluate_once(settings: Settings, at: float | None) -> Once:
     finally:
         asker.close()
         source.close()
-    return Once(board.current, reports, [str(problem) for problem in loaded.warnings])
+    return Once(board.current, reports, source.url)
 
 
 class _NoRecords(MemoryStore):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_text
+from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_groups, rule_text
 from slo_daemon.adapters.spec_files import read
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.commands.options import (
@@ -15,6 +15,7 @@ from slo_daemon.commands.options import (
     Output,
     OutputOption,
     SpecOption,
+    colourful,
     settings_of,
     told_problems,
 )
@@ -64,7 +65,7 @@ def check(
         print(json.dumps(shape, indent=2))
     else:
         if problems:
-            print(render(problems, found.texts, color=sys.stdout.isatty()))
+            print(render(problems, found.texts, color=colourful(sys.stdout)))
         if summary is not None:
             counts = ((summary.pilots, "pilot"), (summary.slos, "SLO"))
             said = ", ".join(say_count(len(items), word) for items, word in counts)
@@ -72,7 +73,7 @@ def check(
     raise typer.Exit(Exit.OK if summary is not None else Exit.USAGE)
 
 
-def schema() -> None:
+def schema(output: OutputOption = Output.JSON) -> None:  # noqa: ARG001 - JSON is all there is
     """Print the JSON Schema of all documents, for editors.
 
     Example: slo-daemon schema > slo-daemon.schema.json
@@ -106,8 +107,9 @@ def rules(
             "--target-label", help="A label that scraping adds; repeat it. These replace the default."
         ),
     ] = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
-    """Print the alert rules for Prometheus.
+    """Print the alert rules for Prometheus: as YAML, or the same as JSON.
 
     Example: slo-daemon rules > /etc/prometheus/rules/slo-daemon.yaml
     """
@@ -123,7 +125,10 @@ def rules(
             runbooks=runbooks or _DEFAULT.links.runbooks,
         ),
     )
-    print(rule_text(options), end="")
+    if output is Output.JSON:
+        print(json.dumps(rule_groups(options), indent=2))
+    else:
+        print(rule_text(options), end="")
 
 
 def _seconds(text: str, option: str) -> int:

@@ -23,6 +23,7 @@ from slo_daemon.console import findings_list, slo_notes, slo_table, snapshot_sum
 from slo_daemon.core.explain import explain_json, explain_text
 from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.core.shapes import assessment_json, evaluation_json
+from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.snapshot import Snapshot
 from slo_daemon.once import Once, evaluate_once
 
@@ -40,7 +41,9 @@ def evaluate(
     output: OutputOption = Output.TEXT,
     once: OnceOption = True,  # noqa: ARG001 - accepted, as the contract writes it
 ) -> None:
-    """Evaluate every SLO once. Exit code: 0 all met, 1 one is missed, 3 one cannot be told, 4 Prometheus is unreachable.
+    """Evaluate every SLO once.
+
+    Exit code: 0 all met, 1 one is missed, 3 one cannot be told, 4 Prometheus is unreachable or data is stale.
 
     Example: slo-daemon evaluate --once --spec config/pilots --prometheus http://localhost:9090
     """
@@ -53,9 +56,7 @@ def evaluate(
         screen.print(slo_table(snapshot.slos.values(), pilots=len(snapshot.specification.pilots) != 1))
         screen.print(slo_notes(snapshot.slos.values()))
         screen.print(snapshot_summary(snapshot))
-    met = [view.evaluation.met if view.evaluation else None for view in snapshot.slos.values()]
-    code = Exit.NOT_READY if False in met else Exit.INCONCLUSIVE if None in met or not met else Exit.OK
-    raise typer.Exit(_unless_down(snapshot, code))
+    raise typer.Exit(_unless_down(snapshot, _verdict(snapshot)))
 
 
 def explain(
@@ -130,14 +131,22 @@ def report(
     raise typer.Exit(_unless_down(found.snapshot, OF_VERDICT[worst]))
 
 
+def _verdict(snapshot: Snapshot) -> Exit:
+    """A miss is sure whatever else is not; then what would be the source's fault."""
+    met = [view.evaluation.met if view.evaluation else None for view in snapshot.slos.values()]
+    if False in met:
+        return Exit.NOT_READY
+    if any(view.data_state is DataState.STALE for view in snapshot.slos.values()):
+        return Exit.UNREACHABLE
+    return Exit.INCONCLUSIVE if None in met or not met else Exit.OK
+
+
 def _look(config: ConfigOption, spec: SpecOption, prometheus: PrometheusOption, at: AtOption) -> Once:
     with told_problems():
         found = evaluate_once(settings_of(config, spec, prometheus), moment(at))
-    for warning in found.warnings:
-        complain(warning)
     source = found.snapshot.source
     if source is not None and not source.up:
-        complain(f"error: Prometheus cannot be asked ({source.reason}): {source.detail}")
+        complain(f"error: Prometheus at {found.url} cannot be asked ({source.reason}): {source.detail}")
     return found
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -17,6 +17,9 @@ from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.settings import Settings, override, read_settings
 from slo_daemon.spec.problems import Problem, SpecError, render
+from slo_daemon.workflows.look import LARGEST_SKEW
+
+PIPE_WIDTH = 160  # columns where nobody's terminal says otherwise
 
 
 class Output(StrEnum):
@@ -56,7 +59,7 @@ def moment(text: str | None) -> float | None:
     at = _unix(text)
     if at is None or not 0.0 <= at < inf:
         problem = "is no time; write 2026-11-22T10:00:00Z or Unix seconds"
-    elif at > SystemClock().now():
+    elif at > SystemClock().now() + LARGEST_SKEW:
         problem = "lies in the future, and Prometheus would answer with older numbers; leave it out for now"
     else:
         return at
@@ -73,8 +76,14 @@ def _unix(text: str) -> float | None:
 
 
 def console() -> Console:
-    """Standard output for people: colour only on a terminal, and never with NO_COLOR."""
-    return Console(highlight=False, soft_wrap=False)
+    """Standard output for people: colour only on a terminal, and never with NO_COLOR. In a pipe names are not broken."""
+    screen = Console(highlight=False)
+    return screen if screen.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+
+
+def colourful(stream: TextIO) -> bool:
+    """Whether colour belongs there: on a terminal, unless NO_COLOR says no."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def complain(text: str) -> None:
@@ -88,7 +97,7 @@ def told_problems() -> Iterator[None]:
     try:
         yield
     except SpecError as error:
-        complain(render(error.problems, _texts_of(error.problems), color=sys.stderr.isatty()))
+        complain(render(error.problems, _texts_of(error.problems), color=colourful(sys.stderr)))
         raise typer.Exit(Exit.USAGE) from error
     except ValueError as error:
         complain(f"error: {error}")

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from math import inf, isfinite
 
 
 class Dimension(StrEnum):
@@ -30,8 +31,8 @@ class Unit:
 
     def show(self, base: float) -> str:
         """`base` (in the base unit) in this unit, with at most four significant decimals: `42.3ms`, `99.95%`."""
-        if base != base or base in (float("inf"), float("-inf")):
-            return f"{base}{self.symbol}"
+        if not isfinite(base):
+            return "infinity" if base == inf else f"{base:g}"
         amount = base / float(self.factor)
         return f"{_trim(amount)}{self.symbol}"
 

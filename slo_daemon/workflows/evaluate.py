@@ -87,6 +87,7 @@ class Evaluator:
                 self._outcome(instance, readings, look.source, before.slos.get(instance.id), slot)
                 for instance, readings in look.readings
             ]
+            _log_source(before.source, look.source)
             views, gone = _views(outcomes, before.slos, slot)
             transitions = [outcome.transition for outcome in outcomes if outcome.transition is not None]
             for transition in transitions:
@@ -219,6 +220,14 @@ def _bind(
             kept[slo.id].append(SloView(SloInstance(slo), SloState(slo.id, since=at), None))
         views.update((view.state.slo_id, view) for view in kept[slo.id])
     return views, left
+
+
+def _log_source(before: SourceView | None, now: SourceView) -> None:
+    """One line when the source goes, and one when it is back."""
+    if not now.up and (before is None or before.up or before.reason != now.reason):
+        log.warning("source_down", reason=now.reason, detail=now.detail)
+    elif now.up and before is not None and not before.up:
+        log.info("source_back", was=before.reason)
 
 
 def _log_transition(transition: Transition) -> None:

@@ -112,6 +112,7 @@ class Looker:
         skew = server - min(max(server, before), max(before, self._clock.now()))
         self._telemetry.clock_skew(skew)
         if abs(skew) > LARGEST_SKEW:
+            self._telemetry.query_failed(FailReason.CLOCK_SKEW)
             detail = f"the source's clock and ours differ by {skew:.1f} s; values would be of another time"
             return self._down(FailReason.CLOCK_SKEW, detail, skew)
         self._telemetry.source_up(up=True)

@@ -83,8 +83,22 @@ def say_evaluation(evaluation: Evaluation | None) -> str:
     measurement, objective = evaluation.measurement, evaluation.instance.slo.objective
     if evaluation.met is not None and isinstance(measurement, Measured):
         note = ", beyond the last bucket edge," if evaluation.reason is Reason.BEYOND_LAST_BUCKET else ""
-        return f"{say_measured(measurement, objective)}{note} against {say_objective(objective)}"
+        doubt = say_doubt(evaluation)
+        shown = f"{say_measured(measurement, objective)}{note} against {say_objective(objective)}"
+        return f"{shown}; {doubt}" if doubt else shown
     return evaluation.detail
+
+
+def say_doubt(evaluation: Evaluation) -> str:
+    """Which level cannot be told, and why: `may be critical: no bucket edge at 60 ms`. Empty when the level is sure."""
+    evidence, measurement = evaluation.evidence, evaluation.measurement
+    if evidence is None or evidence.possible <= evidence.proven or not isinstance(measurement, Measured):
+        return ""
+    threshold = evaluation.instance.slo.objective.threshold(evidence.possible)
+    if measurement.limit == "too_few_events" or threshold is None:
+        return f"may be {evidence.possible.word}: too few events to tell"
+    edge = with_unit(format(threshold.amount, "f"), threshold.unit)
+    return f"may be {evidence.possible.word}: no bucket edge at {edge}"
 
 
 def say_time(unix: float) -> str:

@@ -6,8 +6,8 @@ shards. Each answer is then taken apart again, so an SLO cannot tell whether it 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from slo_daemon.core.quantity import show_duration
@@ -174,11 +174,6 @@ class QueryPlan:
     """The queries of one slot. Order: as the asks came, so that equal input gives an equal plan."""
 
     queries: tuple[Query, ...] = ()
-    _by_ask: Mapping[Ask, Query] = field(default_factory=dict, repr=False)
-
-    def query_of(self, ask: Ask) -> Query:
-        """The query that carries `ask`. Raises KeyError for an ask that is not in the plan."""
-        return self._by_ask[ask]
 
     @staticmethod
     def of(asks: Iterable[Ask], *, shard: int = SHARD) -> "QueryPlan":
@@ -192,7 +187,7 @@ class QueryPlan:
                 buckets[_shape(ask, ask.selector)].append(ask)
         for alike in buckets.values():
             queries.extend(_grouped(alike, shard))
-        return QueryPlan(tuple(queries), {ask: query for query in queries for ask in query.asks})
+        return QueryPlan(tuple(queries))
 
 
 def _render(form: Form, selector: Selector, window: int, keys: tuple[str, ...]) -> str:

@@ -20,6 +20,7 @@ LONGEST_WARNING_WAIT = 900  # seconds of missing data
 LONGEST_CRITICAL_WAIT = 3_600
 WARNING_BUDGET_SHARE = 0.01
 CRITICAL_BUDGET_SHARE = 0.05
+ROUNDING = 1e-6  # seconds that floating point may add to a whole number
 _PAIR = re.compile(r'([a-zA-Z0-9_]+)=("(?:[^"\\]|\\.)*")')
 _GROUP = re.compile(rf"(?:{_PAIR.pattern},)*{_PAIR.pattern}}}", re.DOTALL)
 
@@ -94,8 +95,8 @@ class Slo:
             return LONGEST_WARNING_WAIT, LONGEST_CRITICAL_WAIT
         whole = self.budget.allowed * self.budget.window.seconds
         return (
-            min(LONGEST_WARNING_WAIT, ceil(WARNING_BUDGET_SHARE * whole)),
-            min(LONGEST_CRITICAL_WAIT, ceil(CRITICAL_BUDGET_SHARE * whole)),
+            min(LONGEST_WARNING_WAIT, ceil(WARNING_BUDGET_SHARE * whole - ROUNDING)),
+            min(LONGEST_CRITICAL_WAIT, ceil(CRITICAL_BUDGET_SHARE * whole - ROUNDING)),
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from slo_daemon.core.quantity import show_duration
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Slot:
     """A scheduled evaluation: `time` in Unix seconds, a multiple of `interval` (seconds) in the running daemon.
 
@@ -28,7 +28,7 @@ def slot_at(now: float, interval: float) -> Slot:
     return Slot(time=now // interval * interval, interval=interval)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Window:
     """A rolling window that ends at the slot. Calendar windows stand beside it when budgets need them."""
 
