@@ -7,7 +7,7 @@ query. Stop: no new slot, the slot under way is abandoned, what is owed is store
 import signal
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
@@ -160,15 +160,15 @@ class Daemon:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    def run(self) -> bool:
-        """Serve and evaluate until SIGTERM or SIGINT, then drain and return.
+    def run(self, on_hangup: Callable[[], object] | None = None) -> bool:
+        """Serve and evaluate until SIGTERM or SIGINT, then drain and return. SIGHUP reloads, or calls `on_hangup`.
 
         False: a slot hangs in a question and was left behind; everything is stored and closed, but the interpreter would
         wait for its thread. Raises StoreError when the stored states cannot be read.
         """
         with self._opened:
             web = self._web()
-            hangup = signal.signal(signal.SIGHUP, self._on_hangup)
+            hangup = signal.signal(signal.SIGHUP, lambda *_: (on_hangup or self._reload_soon)())
             try:
                 serve(web, self.listener, on_start=self._start, on_stop=self._stop)
             finally:
@@ -277,7 +277,7 @@ class Daemon:
     def _on_recorded(self, _pilot: str) -> None:
         self._assessor.assess_all(self._clock.now())
 
-    def _on_hangup(self, _signal: int, _frame: object) -> None:
+    def _reload_soon(self) -> None:
         threading.Thread(target=self.reload, name="reload", daemon=True).start()
 
     def _look_at_files(self) -> None:

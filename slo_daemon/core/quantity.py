@@ -29,6 +29,10 @@ class Unit:
     dimension: Dimension
     factor: Decimal
 
+    def to_base(self, amount: float) -> float:
+        """`amount` of this unit in the base unit, as exactly as a Quantity is: 8.3 ms are 0.0083 s."""
+        return float(Decimal(repr(amount)) * self.factor)
+
     def show(self, base: float) -> str:
         """`base` (in the base unit) in this unit, with at most four significant decimals: `42.3ms`, `99.95%`."""
         if not isfinite(base):

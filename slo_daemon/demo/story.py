@@ -4,17 +4,20 @@ A simulated search service, a Prometheus that scrapes it and evaluates the shipp
 webhook, and the daemon on the example pilot. All of it lives in one temporary folder and ends with this process.
 """
 
+import fcntl
 import os
 import re
 import secrets
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
+from typing import IO
 
 import yaml
 
@@ -35,6 +38,7 @@ from slo_daemon.settings import read_settings
 
 DAY = 86_400.0
 INTERVAL = 5  # seconds between scrapes and between slots
+FOLDER = "slo-daemon-demo-"
 PILOT = "ecommerce-semantic-search"
 _START = re.compile(r"^(\s*start:\s*)\d{4}-\d{2}-\d{2}", re.MULTILINE)
 _ALERTMANAGER = """
@@ -88,8 +92,10 @@ class Demo:
         Raises what `watch` raised, ServerError, OSError, and KeyboardInterrupt for a signal during the preparation.
         """
         with ExitStack() as stack:
-            stack.enter_context(_sigterm_interrupts())
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slo-daemon-demo-")))
+            stack.enter_context(_signals_interrupt())
+            _sweep(Path(tempfile.gettempdir()))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=FOLDER)))
+            stack.enter_context(_claimed(folder) or nullcontext())
             webhook = stack.enter_context(WebhookReceiver())
             logs.configure("json", "info", stack.enter_context((folder / "slo-daemon.log").open("w")))
             stack.callback(logs.silence)
@@ -99,7 +105,7 @@ class Demo:
             )
             watcher.start()
             try:
-                daemon.run()
+                daemon.run(on_hangup=self.end)  # a closed terminal ends the demo
             finally:
                 self._ending.set()
                 watcher.join(10.0)
@@ -217,14 +223,38 @@ class Demo:
         self._told.set()
 
 
+def _claimed(folder: Path) -> IO[bytes] | None:
+    """The lock of a demo's folder, held until it is closed; None while another process holds it."""
+    lock = (folder / "lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
+def _sweep(place: Path) -> None:
+    """Remove what demos left behind that were killed before they could."""
+    for folder in place.glob(f"{FOLDER}*"):
+        if (folder / "lock").exists():
+            with suppress(OSError), _claimed(folder) or nullcontext() as lock:
+                if lock is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM during the preparation is like Ctrl-C: what was started is stopped, and the folder is removed."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP during the preparation are like Ctrl-C: what was started is stopped, the folder is removed."""
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def example_pilot() -> Path:

@@ -1,6 +1,7 @@
 """One slot from question to snapshot: everything asked at the slot's time, stored before it is shown."""
 
 from dataclasses import replace
+from threading import Event, Thread
 
 import pytest
 
@@ -354,3 +355,32 @@ def test_a_clock_that_is_set_back_with_the_sources_loses_no_level_and_no_transit
     assert world.level("p/one") is Level.CRITICAL
     assert world.store.states()["p/one"].level is Level.CRITICAL
     assert len(world.store.undelivered("am")) == 1
+
+
+def test_a_reload_during_a_slot_waits_and_its_specification_stays(world: World) -> None:
+    asked, go_on, adopted = Event(), Event(), Event()
+    answer = world._answer
+
+    def script(promql: str, at: float) -> list[Sample]:
+        asked.set()
+        assert go_on.wait(10)
+        return answer(promql, at)
+
+    def reload() -> None:
+        world.adopt(slo("one", "a"), slo("three", "b"))
+        adopted.set()
+
+    world.source.script = script
+    slot, reloading = Thread(target=world.run), Thread(target=reload)
+    slot.start()
+    assert asked.wait(10)
+    reloading.start()
+    assert not adopted.wait(0.1)
+    go_on.set()
+    slot.join()
+    reloading.join()
+    assert list(world.board.current.slos) == ["p/one", "p/three"]
+    assert world.view("p/one").evaluation is not None
+    assert world.store.transitions("p/two")[0].reason is TransitionReason.REMOVED
+    assert set(world.run().slos) == {"p/one", "p/three"}
+    assert set(world.store.states()) == {"p/one", "p/three"}

@@ -57,7 +57,7 @@ def plain_value(part: Part, need: Need, unit: Unit, name: str) -> Measurement:
     value = number(part)
     if isinstance(value, NoData | Unavailable):
         return value
-    base = value * float(unit.factor)
+    base = unit.to_base(value)
     if not isfinite(base):
         return Unavailable(FailReason.VALUE, f"{value:g}{unit.symbol} is no number of {unit.dimension.value}")
     if need.objective.dimension is Dimension.RATIO and not -RATIO_SLACK <= base <= 1.0 + RATIO_SLACK:
