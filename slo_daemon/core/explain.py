@@ -187,7 +187,10 @@ def _level(view: SloView, evaluation: Evaluation) -> list[str]:
     seen = evaluation.evidence
     if seen is None:
         return [*_missing(view), "this slot could not look, so the level is held and no other timer moves"]
-    lines = [f"this look proves {seen.proven.word}, and cannot exclude {seen.possible.word}"]
+    if seen.possible is seen.proven:
+        lines = [f"this look shows level {seen.proven.word}"]
+    else:
+        lines = [f"this look proves level {seen.proven.word}, and cannot exclude {seen.possible.word}"]
     for level, run in ((Level.WARNING, state.warning_run), (Level.CRITICAL, state.critical_run)):
         if slo.objective.threshold(level) is not None:
             lines.append(f"{level.word}: {_run(run, slot.slots_in(slo.alerting.raise_for))} to raise it")

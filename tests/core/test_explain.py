@@ -74,7 +74,7 @@ def test_a_breach_is_explained_from_query_to_level() -> None:
         "  bad 240 / total 10,000 = 2.4%\n"
         "\n"
         "Level\n"
-        "  this look proves critical, and cannot exclude critical\n"
+        "  this look shows level critical\n"
         "  warning: 1 in a row, 1 look needed to raise it\n"
         "  critical: 1 in a row, 1 look needed to raise it\n"
         "  recovery: 0 in a row, 4 looks needed to lower it\n"

@@ -129,9 +129,10 @@ class LatencyShare:
         if not isinstance(least, Measured) or not isinstance(most, Measured):
             return least
         edges = (buckets.edges[below] if below is not None else buckets.bottom, buckets.edges[above])
+        show = need.objective.unit.show
         gap = (
-            f"no bucket edge at {self.threshold:g}s: between {least.working[0]} (edge {edges[0]:g}s) and "
-            f"{most.working[0]} (edge {edges[1]:g}s); the lower share is shown"
+            f"no bucket edge at {self.threshold:g}s: {show(least.value)} of {buckets.total:,.0f} lie within {edges[0]:g}s, "
+            f"{show(most.value)} within {edges[1]:g}s; the lower share is shown"
         )
         facts = {"lower_edge": edges[0], "upper_edge": edges[1]}
         return Measured(
