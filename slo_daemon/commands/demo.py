@@ -178,7 +178,7 @@ def _lines(story: Demo, daemon: Daemon, webhook: WebhookReceiver) -> None:
             complain(f"demo: verdict {now}")
         verdict = now
         for notification in webhook.notifications[told:]:
-            complain(f"demo: Alertmanager notified{_said(notification)}")
+            complain(f"demo: Alertmanager notified: {_said(notification).strip()}")
             told += 1
         sys.stderr.flush()
 
