@@ -22,16 +22,13 @@ from slo_daemon.core.slo.phrases import (
     say_doubt,
     say_evaluation,
     say_measured,
-    say_minute,
     say_name,
     say_objective,
     say_time,
     visible,
 )
-from slo_daemon.core.slo.state import Transition
 from slo_daemon.core.snapshot import SloView, Snapshot
 
-WIDTH = 80  # columns that everything fits into
 GOOD, DOUBTFUL, BAD, QUIET = "green", "yellow", "bold red", "dim"
 VERDICT_STYLES = {Verdict.READY: GOOD, Verdict.NOT_READY: BAD, Verdict.INCONCLUSIVE: DOUBTFUL}
 EFFECT_STYLES = {Effect.PASS: GOOD, Effect.BLOCK: BAD, Effect.FIRE: BAD, Effect.OPEN: DOUBTFUL}
@@ -126,24 +123,6 @@ def _findings(findings: Sequence[Finding]) -> RenderableType:
     if later:
         lines.append(("?", DOUBTFUL, f"{len(later)} not judged yet by this version", "; ".join(later)))
     return _list(lines)
-
-
-def transitions_table(transitions: Sequence[Transition], *, pilots: bool = False) -> RenderableType:
-    """Level changes, as they come. `pilots`: name each SLO with its pilot."""
-    if not transitions:
-        return Text("No level has changed.", style=QUIET)
-    table = _table()
-    table.add_column("Time (UTC)", no_wrap=True)
-    table.add_column("SLO", overflow="fold")
-    table.add_column("Level", no_wrap=True)
-    table.add_column("Why")
-    for transition in transitions:
-        name = transition.slo_id if pilots else transition.slo_id.partition("/")[2]
-        level = Text(f"{transition.before.word} -> ")
-        level.append(LEVEL_WORDS[transition.after], style=LEVEL_STYLES[transition.after])
-        why = f"{transition.reason.value.replace('_', ' ')}: {visible(transition.detail)}"
-        table.add_row(say_minute(transition.slot), Text(visible(name)), level, Text(why))
-    return table
 
 
 def snapshot_summary(snapshot: Snapshot) -> RenderableType:

@@ -9,24 +9,18 @@ from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 
 from slo_daemon.console import (
-    WIDTH,
     findings_list,
     slo_notes,
     slo_table,
     snapshot_summary,
-    transitions_table,
     verdict_banner,
 )
 from slo_daemon.core.report import Report
-from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.query import Failed, FailReason
-from slo_daemon.core.slo.state import Transition, TransitionReason
 from slo_daemon.core.snapshot import SourceView
 from tests.core.scenarios import bad_day_report, healthy_report
 from tests.core.test_markdown import PAYLOADS
 from tests.factories import (
-    NOW,
-    PILOT,
     bad_readings,
     healthy_readings,
     seed_pilot,
@@ -36,20 +30,7 @@ from tests.factories import (
     view,
 )
 
-
-def move(name: str, before: Level, after: Level, detail: str = "2.4% against <= 0.1%") -> Transition:
-    return Transition(f"{PILOT}/{name}", 1, NOW, before, after, TransitionReason.THRESHOLD, detail, 0.024)
-
-
-MOVES = (
-    move("error-rate", Level.NONE, Level.CRITICAL),
-    move(
-        "query-latency-p95",
-        Level.CRITICAL,
-        Level.NONE,
-        "no evidence for 3600 s (the newest sample is too old)",
-    ),
-)
+WIDTH = 80  # columns that everything fits into
 
 
 def drawn(*parts: RenderableType, terminal: bool = False) -> str:
@@ -70,7 +51,6 @@ def whole(report: Report) -> Group:
         slo_table(report.views),
         slo_notes(report.views),
         findings_list(report.assessment),
-        transitions_table(MOVES),
     )
 
 
@@ -118,15 +98,6 @@ def test_findings_are_grouped_and_what_is_not_judged_is_counted() -> None:
     ]  # fmt: skip
     assert text.count("4 not judged yet by this version") == 3
     assert "✓ every SLO is met now: true  4 of 4 SLOs met" in text
-
-
-def test_level_changes_are_a_table_or_a_sentence() -> None:
-    text = drawn(transitions_table(MOVES))
-    assert "none -> ✗ critical" in text
-    assert "critical -> none" in text
-    assert "No level has changed." in drawn(transitions_table(()))
-    assert "ecommerce" not in text
-    assert "ecommerce" in drawn(transitions_table(MOVES, pilots=True))
 
 
 def test_the_summary_says_when_what_and_whether_prometheus_answered() -> None:
@@ -180,7 +151,6 @@ def test_foreign_text_is_neither_markup_nor_escape_code(payload: str) -> None:
         slo_table([shown]),
         slo_notes([shown]),
         findings_list(assessment),
-        transitions_table([move("error-rate", Level.NONE, Level.WARNING, payload)]),
     )
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
     if payload.startswith("["):

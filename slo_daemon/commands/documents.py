@@ -24,7 +24,7 @@ from slo_daemon.core.quantity import QuantityError, parse_duration, show_duratio
 from slo_daemon.core.slo.phrases import say_count
 from slo_daemon.spec.load import load
 from slo_daemon.spec.problems import Problem, SpecError, render
-from slo_daemon.spec.schema import json_schema
+from slo_daemon.spec.schema import json_schema_text
 
 _DEFAULT = RuleOptions()
 
@@ -78,7 +78,7 @@ def schema(output: OutputOption = Output.JSON) -> None:  # noqa: ARG001 - JSON i
 
     Example: slo-daemon schema > slo-daemon.schema.json
     """
-    print(json.dumps(json_schema(), indent=2))
+    print(json_schema_text(), end="")
 
 
 def rules(

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 
+from slo_daemon.core.slo.sli import KINDS as INDICATORS
 from slo_daemon.core.slo.sli.gauge import Aggregate
 from slo_daemon.spec import leaves
 from slo_daemon.spec.leaf_types import (
@@ -29,7 +30,7 @@ from slo_daemon.spec.leaf_types import (
 from slo_daemon.spec.shape import Shape
 
 _ONE_DIRECTION: dict[str, Any] = {"oneOf": [{"required": ["at_most"]}, {"required": ["at_least"]}]}
-KINDS = ("ratio", "latency", "quantile", "gauge", "throughput", "raw")
+KINDS = tuple(INDICATORS)
 
 
 class Counted(StrEnum):

@@ -98,6 +98,14 @@ def _edge(le: str) -> float | None:
     return edge if edge > -inf else None
 
 
+def _buckets_of(histogram: Selector, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
+    return {"buckets": Ask(Form.BUCKETS, histogram.with_suffix("_bucket"), window, by)}
+
+
+def _count_of(histogram: Selector) -> tuple[Selector, ...]:
+    return (histogram.with_suffix("_count"),)
+
+
 @dataclass(frozen=True, slots=True)
 class LatencyShare:
     """The share of requests that took at most `threshold` (base unit of the metric, mostly seconds)."""
@@ -108,11 +116,11 @@ class LatencyShare:
 
     def asks(self, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
         """All buckets: the threshold may lie between two of them."""
-        return {"buckets": Ask(Form.BUCKETS, self.histogram.with_suffix("_bucket"), window, by)}
+        return _buckets_of(self.histogram, window, by)
 
     def probes(self) -> tuple[Selector, ...]:
         """The histogram's count series."""
-        return (self.histogram.with_suffix("_count"),)
+        return _count_of(self.histogram)
 
     def measure(self, parts: Parts, need: Need) -> Measurement:
         """Exact where the threshold is a bucket edge; else a range between the shares at the edges around it."""
@@ -157,11 +165,11 @@ class Quantile:
 
     def asks(self, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
         """All buckets: quantiles are computed from sums, never averaged."""
-        return {"buckets": Ask(Form.BUCKETS, self.histogram.with_suffix("_bucket"), window, by)}
+        return _buckets_of(self.histogram, window, by)
 
     def probes(self) -> tuple[Selector, ...]:
         """The histogram's count series."""
-        return (self.histogram.with_suffix("_count"),)
+        return _count_of(self.histogram)
 
     def measure(self, parts: Parts, need: Need) -> Measurement:
         """The estimate, and the bucket in which the quantile surely lies."""
