@@ -95,6 +95,7 @@ class Envelope:
             nonlocal code
             if message["type"] == "http.response.start":
                 code = message["status"]
+                self._count(scope, code)  # before it is sent: who has the answer finds it counted
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
@@ -111,7 +112,11 @@ class Envelope:
             problem = ProblemError(500, "internal", "slo-daemon failed on this request; its log says why")
             await problem.response()(scope, receive, sent)
         finally:
-            self._telemetry.request(_route(scope), code or 500)
+            if not code:
+                self._count(scope, 500)
+
+    def _count(self, scope: Scope, code: int) -> None:
+        self._telemetry.request(_route(scope), code)
 
 
 def _route(scope: Scope) -> str:
