@@ -6,6 +6,7 @@ Adapters implement these; every adapter and its shipped fake pass the same contr
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import Generic, Protocol, TypeVar
 
 from slo_daemon.core.alert import Alert
@@ -17,7 +18,7 @@ from slo_daemon.core.pilot.records import (
     NewIncident,
     Records,
 )
-from slo_daemon.core.slo.query import FailReason, Sample
+from slo_daemon.core.slo.query import FailReason, Labels, Sample
 from slo_daemon.core.slo.state import SloState, Transition
 
 
@@ -63,6 +64,49 @@ class Reply:
     samples: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RangeRow:
+    """One series of a range query's answer. `times`: Unix seconds, ascending, each a step of the range; `values` beside them.
+
+    A step without a value is left out, as nothing was there. NaN and infinities are handed on as they are.
+    """
+
+    labels: Labels
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RangeReply:
+    """A source's answer to a range query: its rows, each with other labels, and how many samples it touched."""
+
+    rows: tuple[RangeRow, ...]
+    samples: int | None = None
+
+
+MOST_POINTS = 11_000  # steps of one range query; Prometheus refuses more
+
+
+def range_times(start: float, end: float, step: float) -> tuple[float, ...]:
+    """The times of a range query's answer: start, start + step, and so on up to `end`, in whole milliseconds.
+
+    Raises SourceError (permanent) for a range that no source answers: one without a step, or with too many of them.
+    """
+    if not all(map(isfinite, (start, end, step))) or step < 0.001 or end < start:
+        detail = (
+            f"a range from {start:g} to {end:g} in steps of {step:g} s has no step: end it after its start"
+        )
+        raise SourceError(FailReason.BAD_QUERY, detail, permanent=True)
+    first, stride = round(start * 1000), round(step * 1000)
+    count = (round(end * 1000) - first) // stride + 1
+    if count > MOST_POINTS:
+        detail = (
+            f"a range of {count:,} steps exceeds Prometheus' limit of {MOST_POINTS:,}: ask for it in parts"
+        )
+        raise SourceError(FailReason.BAD_QUERY, detail, permanent=True)
+    return tuple((first + number * stride) / 1000 for number in range(count))
+
+
 class MetricSource(Protocol):
     """A Prometheus-compatible query API. Safe to call from several threads."""
 
@@ -72,6 +116,12 @@ class MetricSource(Protocol):
 
     def query(self, promql: str, at: float, deadline: float) -> Reply:
         """An instant query at time `at`; at most `deadline` seconds in total. Raises SourceError."""
+
+    def query_range(self, promql: str, start: float, end: float, step: float, deadline: float) -> RangeReply:
+        """What `query` says at each of `range_times(start, end, step)`, as one question. Raises SourceError.
+
+        For work in the background: one is under way at a time, and it takes no turn away from `query`.
+        """
 
     def server_time(self, deadline: float) -> float:
         """The source's own clock. Raises SourceError."""

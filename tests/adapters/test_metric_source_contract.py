@@ -10,7 +10,7 @@ import pytest
 from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource
 from slo_daemon.adapters.scripted_source import Answer, ScriptedSource
 from slo_daemon.core.slo.query import FailReason, Sample
-from slo_daemon.ports import MetricSource, Reply, SourceError
+from slo_daemon.ports import MOST_POINTS, MetricSource, RangeRow, Reply, SourceError, range_times
 
 TWO_ROWS = 'sum by (service) (last_over_time(load{service=~"a|b"}[1h]))'
 NOTHING = "no_such_metric"
@@ -19,6 +19,8 @@ INFINITE = "vector(1) / 0"
 BROKEN = "sum by ("
 MANY_TO_MANY = "max_over_time(load[1h]) + on () max_over_time(load[1h])"
 AS_OF = "vector(time())"
+EVERY_OTHER = "vector(time()) % 120 == 0"  # at even minutes only
+FIXED = 1_699_999_200.0  # an even minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ def script(promql: str, at: float) -> Answer:
     match promql:
         case "vector(time())":
             return [Sample((), at)]
+        case "vector(time()) % 120 == 0":
+            return [Sample((), 0.0)] if at % 120 == 0 else []
         case "vector(0) / 0":
             return [Sample((), float("nan"))]
         case "vector(1) / 0":
@@ -149,3 +153,111 @@ def test_samples_are_counted_or_not_told(subject: Subject) -> None:
     samples = subject.source.query(TWO_ROWS, subject.at, 5.0).samples
 
     assert samples is None or samples >= 2
+
+
+def range_failure(
+    subject: Subject, promql: str, start: float, end: float, step: float, deadline: float = 5.0
+) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        subject.source.query_range(promql, start, end, step, deadline)
+    return caught.value
+
+
+def test_a_range_has_one_row_for_each_series_with_its_values_through_time(subject: Subject) -> None:
+    start = subject.at - 120
+
+    reply = subject.source.query_range(TWO_ROWS, start, subject.at, 60.0, 5.0)
+
+    times = (start, start + 60, start + 120)
+    assert sorted(reply.rows, key=lambda row: row.labels) == [
+        RangeRow((("service", "a"),), times, (0.0, 0.0, 0.0)),
+        RangeRow((("service", "b"),), times, (0.125, 0.125, 0.125)),
+    ]
+    assert reply.samples is None or reply.samples >= 6
+
+
+@pytest.mark.parametrize("promql", [TWO_ROWS, NOTHING, AS_OF, EVERY_OTHER, INFINITE])
+@pytest.mark.parametrize(("seconds", "step"), [(0.0, 60.0), (600.0, 60.0), (599.999, 60.0), (10.0, 0.125)])
+def test_a_range_says_at_each_step_what_the_query_says_at_that_time(
+    promql: str, seconds: float, step: float, subject: Subject
+) -> None:
+    start = subject.at - 600
+    told = {
+        (row.labels, at): value
+        for row in subject.source.query_range(promql, start, start + seconds, step, 5.0).rows
+        for at, value in zip(row.times, row.values, strict=True)
+    }
+
+    asked = {
+        (row.labels, at): row.value
+        for at in range_times(start, start + seconds, step)
+        for row in subject.source.query(promql, at, 5.0).rows
+    }
+
+    assert told == asked
+
+
+def test_a_range_begins_where_it_was_asked_to_begin_to_the_millisecond(subject: Subject) -> None:
+    (row,) = subject.source.query_range(AS_OF, FIXED + 0.123, FIXED + 1.0, 0.4, 5.0).rows
+
+    assert row.times == row.values == (FIXED + 0.123, FIXED + 0.523, FIXED + 0.923)
+
+
+def test_steps_without_a_value_are_left_out_of_a_range(subject: Subject) -> None:
+    (row,) = subject.source.query_range(EVERY_OTHER, FIXED, FIXED + 300, 60.0, 5.0).rows
+
+    assert row == RangeRow((), (FIXED, FIXED + 120, FIXED + 240), (0.0, 0.0, 0.0))
+
+
+def test_nothing_selected_is_a_range_without_rows(subject: Subject) -> None:
+    assert subject.source.query_range(NOTHING, FIXED, FIXED + 300, 60.0, 5.0).rows == ()
+
+
+def test_what_is_no_number_is_passed_on_in_a_range(subject: Subject) -> None:
+    (row,) = subject.source.query_range(NOT_A_NUMBER, FIXED, FIXED + 60, 60.0, 5.0).rows
+
+    assert len(row.values) == 2
+    assert all(value != value for value in row.values)
+
+
+def test_a_range_of_more_steps_than_servers_answer_is_refused_for_good(subject: Subject) -> None:
+    most = subject.source.query_range(AS_OF, FIXED, FIXED + MOST_POINTS - 1, 1.0, 5.0)
+    error = range_failure(subject, AS_OF, FIXED, FIXED + MOST_POINTS, 1.0)
+
+    assert len(most.rows[0].times) == MOST_POINTS
+    assert (error.reason, error.permanent) == (FailReason.BAD_QUERY, True)
+    assert "11,000" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "step"),
+    [
+        (FIXED, FIXED - 60, 60.0),
+        (FIXED, FIXED + 60, 0.0),
+        (FIXED, FIXED + 60, -60.0),
+        (FIXED, FIXED + 60, 0.0001),
+        (float("nan"), FIXED, 60.0),
+        (FIXED, float("inf"), 60.0),
+    ],
+)
+def test_a_range_without_steps_is_refused_for_good(
+    start: float, end: float, step: float, subject: Subject
+) -> None:
+    error = range_failure(subject, AS_OF, start, end, step)
+
+    assert (error.reason, error.permanent) == (FailReason.BAD_QUERY, True)
+
+
+@pytest.mark.parametrize(
+    ("promql", "reason"), [(BROKEN, FailReason.BAD_QUERY), (MANY_TO_MANY, FailReason.EXECUTION)]
+)
+def test_a_range_of_a_bad_query_fails_for_good(promql: str, reason: FailReason, subject: Subject) -> None:
+    error = range_failure(subject, promql, subject.at - 60, subject.at, 60.0)
+
+    assert (error.reason, error.permanent) == (reason, True)
+
+
+def test_without_time_left_or_after_closing_no_range_is_asked(subject: Subject) -> None:
+    assert range_failure(subject, AS_OF, FIXED, FIXED, 60.0, deadline=0.0).reason is FailReason.TIMEOUT
+    subject.source.close()
+    assert range_failure(subject, AS_OF, FIXED, FIXED, 60.0).reason is FailReason.CONNECT

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPException, RemoteDisconnected
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import requests
@@ -28,6 +28,7 @@ from slo_daemon.adapters.prometheus.wire import PassingError, fail, quoted
 from slo_daemon.core.slo.query import FailReason
 from slo_daemon.ports import SourceError
 
+RANGES = 1  # range queries at once, beside the instant ones
 _CHUNK = 65_536  # bytes
 _NO_POST = (405, 501)  # a server that knows no POST there
 _LONGEST_REFUSAL = 65_536  # bytes that are read of an answer that is an error anyway
@@ -57,7 +58,9 @@ class Client(PrometheusConnect):
             **settings.headers,
         }
         session = DeadlineSession(
-            settings.shown_url, settings.concurrency, str(settings.ca_file) if settings.ca_file else None
+            settings.shown_url,
+            settings.concurrency + RANGES,
+            str(settings.ca_file) if settings.ca_file else None,
         )
         super().__init__(
             url=settings.shown_url,
@@ -66,25 +69,24 @@ class Client(PrometheusConnect):
             auth=settings.credentials,  # type: ignore[arg-type]  # None is its default
             method="POST",
         )
-        self._max_body = settings.max_body
         self._bearer_token = settings.bearer_token
         self._form_in_url = False
         self.tokens: tuple[str, ...] = ()  # as last sent, so that no message repeats them
         session.seal()  # the package has mounted an adapter of its own, which retries
 
-    def ask(self, path: str, form: Mapping[str, str], until: float) -> Answer:
-        """POST a form. `until`: in time.monotonic(). Redirects are not followed. Raises SourceError.
+    def ask(self, path: str, form: Mapping[str, str], until: float, max_body: int) -> Answer:
+        """POST a form. `until`: in time.monotonic(). `max_body`: bytes. Redirects are not followed. Raises SourceError.
 
         A server that takes no POST there (405, 501) is asked by GET, from then on.
         """
         if not self._form_in_url:
-            answer = self._send("POST", path, {"data": form}, until)
+            answer = self._send("POST", path, {"data": form}, until, max_body)
             if answer.status not in _NO_POST:
                 return answer
             self._form_in_url = True
-        return self._send("GET", path, {"params": form}, until)
+        return self._send("GET", path, {"params": form}, until, max_body)
 
-    def _send(self, method: str, path: str, form: Mapping[str, Any], until: float) -> Answer:
+    def _send(self, method: str, path: str, form: Mapping[str, Any], until: float, max_body: int) -> Answer:
         started = monotonic()
         try:
             response = self._session.request(
@@ -100,7 +102,7 @@ class Client(PrometheusConnect):
             with closing(response):
                 if 300 <= response.status_code < 400:
                     fail(FailReason.REDIRECT, _redirect(response.headers.get("Location", "")))
-                return Answer(response.status_code, response.headers, self._body(response))
+                return Answer(response.status_code, response.headers, _body(response, max_body))
         except (requests.RequestException, HTTPError, OSError) as error:
             raise _translated(error, until - started) from error
 
@@ -120,46 +122,52 @@ class Client(PrometheusConnect):
         self.tokens = (token, *(old for old in self.tokens[:1] if old != token))
         return {**self.headers, "Authorization": f"Bearer {token}"}
 
-    def _body(self, response: requests.Response) -> bytes:
-        """The whole body, never more than allowed. What follows after a refusal's first part does not matter."""
-        refused = response.status_code != requests.codes.ok
-        if not refused:
-            self._check_headers(response.headers)
-        body = bytearray()
-        while True:
-            try:
-                chunk = response.raw.read1(_CHUNK, decode_content=False)
-            except ReadTimeoutError:
-                raise
-            except HTTPError as error:
-                if refused:
-                    break
-                detail = f"the answer broke off after {len(body):,} bytes: is a proxy in between, or the server dying?"
-                raise SourceError(FailReason.BAD_BODY, detail) from error
-            body += chunk
-            if not chunk or (refused and len(body) >= _LONGEST_REFUSAL):
+
+def _body(response: requests.Response, max_body: int) -> bytes:
+    """The whole body, never more than allowed. What follows after a refusal's first part does not matter."""
+    refused = response.status_code != requests.codes.ok
+    if not refused:
+        _check_headers(response.headers, max_body)
+    body = bytearray()
+    while True:
+        try:
+            chunk = response.raw.read1(_CHUNK, decode_content=False)
+        except ReadTimeoutError:
+            raise
+        except HTTPError as error:
+            if refused:
                 break
-            if len(body) > self._max_body:
-                self._too_large()
-        return bytes(body)
-
-    def _check_headers(self, headers: Mapping[str, str]) -> None:
-        encoding = headers.get("Content-Encoding", "identity").strip().lower()
-        if encoding not in ("identity", ""):
-            fail(
-                FailReason.BAD_BODY,
-                f"the answer is encoded as {quoted(encoding, 40)}, which was not asked for: let the proxy in between "
-                "heed Accept-Encoding",
+            detail = (
+                f"the answer broke off after {len(body):,} bytes: is a proxy in between, or the server dying?"
             )
-        length = headers.get("Content-Length", "0").strip()
-        if length.isascii() and length.isdigit() and int(length[:20]) > self._max_body:
-            self._too_large()
+            raise SourceError(FailReason.BAD_BODY, detail) from error
+        body += chunk
+        if not chunk or (refused and len(body) >= _LONGEST_REFUSAL):
+            break
+        if len(body) > max_body:
+            _too_large(max_body)
+    return bytes(body)
 
-    def _too_large(self) -> None:
+
+def _check_headers(headers: Mapping[str, str], max_body: int) -> None:
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", ""):
         fail(
-            FailReason.TOO_LARGE,
-            f"the answer has more than the {self._max_body:,} bytes that are taken: group by fewer labels",
+            FailReason.BAD_BODY,
+            f"the answer is encoded as {quoted(encoding, 40)}, which was not asked for: let the proxy in between "
+            "heed Accept-Encoding",
         )
+    length = headers.get("Content-Length", "0").strip()
+    if length.isascii() and length.isdigit() and int(length[:20]) > max_body:
+        _too_large(max_body)
+
+
+def _too_large(max_body: int) -> NoReturn:
+    fail(
+        FailReason.TOO_LARGE,
+        f"the answer has more than the {max_body:,} bytes that are taken: group by fewer labels, or ask for a shorter "
+        "range",
+    )
 
 
 def _redirect(location: str) -> str:

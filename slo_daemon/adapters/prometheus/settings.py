@@ -13,9 +13,9 @@ class PrometheusSettings:
     """How Prometheus is asked. Raises ValueError when it could never work; the message names the remedy.
 
     `url` may carry `user:password@`. `timeout`: the most seconds that one query may take, retry included.
-    `concurrency`: requests at once. `bearer_token` is called for every request, so that a
+    `concurrency`: instant queries at once; one range query may be under way beside them. `bearer_token` is called for every request, so that a
     rotated one is taken; it may raise. `ca_file`: the certificates (PEM) to trust instead
-    of the public ones. `max_body`: bytes. `stats`: also ask how many samples a query touched.
+    of the public ones. `max_body`, `max_range_body`: bytes of an answer. `stats`: also ask how many samples a query touched.
     """
 
     url: str = field(repr=False)
@@ -25,6 +25,7 @@ class PrometheusSettings:
     bearer_token: Callable[[], str] | None = field(default=None, repr=False)
     ca_file: Path | None = None
     max_body: int = 16 * 1024 * 1024
+    max_range_body: int = 32 * 1024 * 1024  # a day in hours of 1,000 histograms with 12 buckets has 10 MB
     stats: bool = True
 
     def __post_init__(self) -> None:
@@ -39,7 +40,7 @@ class PrometheusSettings:
             raise ValueError(f"the Prometheus URL {self.shown_url} ends with ?... or #...; leave that out")
         if not 0 < self.timeout < float("inf"):
             raise ValueError(f"the Prometheus timeout is {self.timeout:g} s; it must be more than 0")
-        if self.concurrency < 1 or self.max_body < 1:
+        if min(self.concurrency, self.max_body, self.max_range_body) < 1:
             raise ValueError("Prometheus' concurrency and the largest body must be at least 1")
         for name, value in self.headers.items():
             if not fits_a_header(value):

@@ -36,7 +36,9 @@ class _Envelope(msgspec.Struct):
     error: str = ""
 
 
-class _Data(msgspec.Struct):
+class Data(msgspec.Struct):
+    """The inside of an answer; `result` as its type wants it."""
+
     resultType: str  # noqa: N815
     result: msgspec.Raw
     stats: msgspec.Raw = msgspec.Raw(b"null")
@@ -63,15 +65,15 @@ def fail(reason: FailReason, detail: str, *, permanent: bool = False) -> NoRetur
 
 def vector(body: bytes) -> Reply:
     """The rows of an instant query's answer (status 200). Raises SourceError."""
-    data = _data(body)
+    data = opened(body)
     if data.resultType != "vector":
         fail(
             FailReason.SHAPE,
             f"the answer is a {quoted(data.resultType)}, not a vector: the expression must give one value per group, "
             "so aggregate a range such as x[5m], and write vector(...) around a scalar",
         )
-    rows = tuple(_sample(row) for row in _decoded(data.result, list[_Row], body))
-    return Reply(rows, _samples_touched(data.stats))
+    rows = tuple(_sample(row) for row in decoded(data.result, list[_Row], body))
+    return Reply(rows, samples_touched(data.stats))
 
 
 def clock(body: bytes, headers: Mapping[str, str]) -> float:
@@ -80,7 +82,7 @@ def clock(body: bytes, headers: Mapping[str, str]) -> float:
     Prometheus answers a scalar. Others (VictoriaMetrics) make a vector of it: then the Date of the answer tells the time,
     to the second.
     """
-    data = _data(body)
+    data = opened(body)
     if data.resultType == "vector":
         try:
             return parsedate_to_datetime(headers.get("Date", "")).timestamp()
@@ -94,8 +96,8 @@ def clock(body: bytes, headers: Mapping[str, str]) -> float:
             FailReason.SHAPE,
             f"the answer to time() is a {quoted(data.resultType)}, not a scalar: is this Prometheus?",
         )
-    _, text = _decoded(data.result, tuple[float, str], body)
-    value = _value(text)
+    _, text = decoded(data.result, tuple[float, str], body)
+    value = value_of(text)
     if not isfinite(value):
         fail(FailReason.BAD_BODY, f"the server's time is {text}")
     return value
@@ -151,8 +153,9 @@ def quoted(text: str, longest: int = _LONGEST_QUOTE) -> str:
     return plain if len(plain) <= longest else plain[: longest - 3] + "..."
 
 
-def _data(body: bytes) -> _Data:
-    envelope = _decoded(body, _Envelope, body)
+def opened(body: bytes) -> Data:
+    """What is inside an answer (status 200). Raises SourceError for one that failed, or that warns."""
+    envelope = decoded(body, _Envelope, body)
     if envelope.status != "success":
         fail(
             FailReason.BAD_BODY,
@@ -163,10 +166,11 @@ def _data(body: bytes) -> _Data:
             FailReason.PARTIAL,
             f"the answer may lack data; the server warns: {quoted('; '.join(envelope.warnings))}",
         )
-    return _decoded(envelope.data, _Data, body)
+    return decoded(envelope.data, Data, body)
 
 
-def _decoded(part: bytes | msgspec.Raw, kind: type[T], body: bytes) -> T:
+def decoded(part: bytes | msgspec.Raw, kind: type[T], body: bytes) -> T:
+    """A part of `body` as `kind`. Raises SourceError."""
     try:
         return msgspec.json.decode(part, type=kind)
     except _UNREADABLE as error:
@@ -195,10 +199,11 @@ def _sample(row: _Row) -> Sample:
                 "the like in sli.raw",
             )
         fail(FailReason.BAD_BODY, "a row of the answer has no value")
-    return Sample(tuple(sorted(row.metric.items())), _value(row.value[1]))
+    return Sample(tuple(sorted(row.metric.items())), value_of(row.value[1]))
 
 
-def _value(text: str) -> float:
+def value_of(text: str) -> float:
+    """A value as Prometheus writes it. Raises SourceError."""
     if text in _SPECIAL:
         return _SPECIAL[text]
     value = float(text) if _NUMBER.fullmatch(text) else float("nan")
@@ -207,7 +212,8 @@ def _value(text: str) -> float:
     return value
 
 
-def _samples_touched(stats: msgspec.Raw) -> int | None:
+def samples_touched(stats: msgspec.Raw) -> int | None:
+    """How many samples the server touched, where it tells."""
     try:
         return msgspec.json.decode(stats, type=_Stats).samples.totalQueryableSamples
     except _UNREADABLE:  # not told, or told in another way: nothing depends on it
