@@ -6,6 +6,7 @@ from math import ceil
 
 from slo_daemon.core.slo.binomial import events_needed
 from slo_daemon.core.slo.budget import BudgetPolicy
+from slo_daemon.core.slo.burn_rate import BurnPolicy
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Labels
 from slo_daemon.core.slo.selector import quote, unquote
@@ -47,6 +48,7 @@ class Slo:
     """One objective of a pilot or of a plain set of SLOs (`pilot` is the name of either document).
 
     `group_by` turns it into one SLO for each combination of label values. `labels` go onto its metrics.
+    `burn`: the lookbacks of the budget's burn rates; None without a budget.
     `freshness` (s): how old the newest sample may be; `forget_after` (s): a group without samples for so long is gone.
     """
 
@@ -56,6 +58,7 @@ class Slo:
     objective: Objective
     window: Window
     budget: BudgetPolicy | None = None
+    burn: BurnPolicy | None = None
     alerting: AlertPolicy = AlertPolicy()
     missing_data: MissingDataPolicy = MissingDataPolicy()
     min_events: int | None = None
@@ -89,7 +92,8 @@ class Slo:
     def missing_data_limits(self) -> tuple[float, float]:
         """Seconds of missing data that make a warning and a critical level, as if every missed event had been bad.
 
-        Warning when that would burn 1 % of the budget, critical at 5 %, at the latest after 15 minutes and 1 hour.
+        Warning when that would burn 1 % of the budget, critical at 5 %, at the latest after 15 minutes and 1 hour. A
+        calendar window counts with its nominal length.
         """
         if self.budget is None:
             return LONGEST_WARNING_WAIT, LONGEST_CRITICAL_WAIT
