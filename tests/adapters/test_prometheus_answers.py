@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource, wire
+from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource, results, wire
 from slo_daemon.core.slo.query import FailReason, Sample
 from slo_daemon.demo.loopback_http import LoopbackHttp, Reply, Request
 from slo_daemon.ports import SourceError
@@ -86,7 +86,7 @@ NOT_NUMBERS = [
 @pytest.mark.parametrize("text", NOT_NUMBERS)
 def test_a_value_that_is_no_number_is_bad_body(text: str) -> None:
     with pytest.raises(SourceError) as caught:
-        wire.vector(answer([row(text)]))
+        results.vector(answer([row(text)]))
 
     assert caught.value.reason is FailReason.BAD_BODY
     assert caught.value.detail.isprintable()
@@ -98,11 +98,11 @@ def test_a_value_that_is_no_number_is_bad_body(text: str) -> None:
      ("5e-324", 5e-324), ("+Inf", math.inf), ("-Inf", -math.inf), ("12345678901234567890", 12345678901234567890.0)],
 )  # fmt: skip
 def test_a_number_is_passed_on_exactly(text: str, value: float) -> None:
-    assert wire.vector(answer([row(text, a="b")])).rows == (Sample((("a", "b"),), value),)
+    assert results.vector(answer([row(text, a="b")])).rows == (Sample((("a", "b"),), value),)
 
 
 def test_nan_is_passed_on() -> None:
-    (sample,) = wire.vector(answer([row("NaN")])).rows
+    (sample,) = results.vector(answer([row("NaN")])).rows
 
     assert math.isnan(sample.value)
 
@@ -119,7 +119,7 @@ def test_nan_is_passed_on() -> None:
 def test_rows_come_back_as_they_were_written(rows: list[tuple[dict[str, str], float]]) -> None:
     body = answer([{"metric": labels, "value": [1, repr(value)]} for labels, value in rows])
 
-    assert wire.vector(body).rows == tuple(
+    assert results.vector(body).rows == tuple(
         Sample(tuple(sorted(labels.items())), value) for labels, value in rows
     )
 
@@ -127,7 +127,7 @@ def test_rows_come_back_as_they_were_written(rows: list[tuple[dict[str, str], fl
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_answer_or_a_named_failure(body: bytes) -> None:
     try:
-        wire.vector(body)
+        results.vector(body)
     except SourceError as error:
         assert error.reason in FailReason  # noqa: PT017  nothing but a SourceError may come out
     assert wire.refusal(500, {}, body).detail.isprintable()
@@ -138,7 +138,7 @@ def test_an_answer_with_changed_bytes_is_still_an_answer_or_a_named_failure(at: 
     body = ONE_ROW[:at] + change + ONE_ROW[at + len(change) :]
 
     try:
-        rows = wire.vector(body).rows
+        rows = results.vector(body).rows
     except SourceError:
         return
     assert all(isinstance(sample.value, float) for sample in rows)
@@ -147,19 +147,7 @@ def test_an_answer_with_changed_bytes_is_still_an_answer_or_a_named_failure(at: 
 @pytest.mark.parametrize("kind", ["matrix", "scalar", "string", "streams", ""])
 def test_another_type_of_result_is_a_wrong_shape(kind: str) -> None:
     with pytest.raises(SourceError) as caught:
-        wire.vector(answer([1700000000, "1"], kind))
-
-    assert caught.value.reason is FailReason.SHAPE
-
-
-def test_a_native_histogram_is_a_wrong_shape_and_the_remedy_is_named() -> None:
-    histogram = {
-        "metric": {},
-        "histogram": [1, {"count": "10", "sum": "3.5", "buckets": [[0, "0", "1", "10"]]}],
-    }
-
-    with pytest.raises(SourceError, match="native histogram") as caught:
-        wire.vector(answer([histogram]))
+        results.vector(answer([1700000000, "1"], kind))
 
     assert caught.value.reason is FailReason.SHAPE
 
@@ -179,7 +167,7 @@ def test_warnings_mean_partial_data_and_no_rows() -> None:
     body = answer([row()], warnings=["store gateway 3: context deadline exceeded", "second"])
 
     with pytest.raises(SourceError, match="store gateway 3") as caught:
-        wire.vector(body)
+        results.vector(body)
 
     assert caught.value.reason is FailReason.PARTIAL
 
@@ -195,7 +183,7 @@ def test_warnings_mean_partial_data_and_no_rows() -> None:
     ],
 )
 def test_infos_and_unknown_fields_do_not_matter(more: dict[str, Any]) -> None:
-    assert len(wire.vector(answer([row()], **more)).rows) == 1
+    assert len(results.vector(answer([row()], **more)).rows) == 1
 
 
 @pytest.mark.parametrize(
@@ -213,7 +201,7 @@ def test_sample_counts_are_taken_where_they_are_told(stats: object, samples: int
         {"status": "success", "data": {"resultType": "vector", "result": [], "stats": stats}}
     ).encode()
 
-    assert wire.vector(body).samples == samples
+    assert results.vector(body).samples == samples
 
 
 def refused(kind: str, text: str) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo_daemon.adapters.prometheus import matrix as matrices
+from slo_daemon.adapters.prometheus import results
 from slo_daemon.core.slo.query import FailReason
 from slo_daemon.ports import MOST_POINTS, RangeReply, RangeRow, SourceError, range_times
 from tests.adapters.conftest import Hostile, SourceOf, asked
@@ -30,7 +30,7 @@ def series(*points: object, **labels: str) -> dict[str, object]:
 
 
 def decoded(*rows: object) -> RangeReply:
-    return matrices.matrix(answer(rows), TIMES)
+    return results.matrix(answer(rows), TIMES)
 
 
 def failure(*rows: object) -> SourceError:
@@ -54,7 +54,7 @@ def test_rows_of_an_answer_share_their_times_and_labels_are_sorted() -> None:
 def test_a_servers_rounding_of_times_is_taken_back() -> None:
     times = range_times(START + 0.0004, START + 120.0004, 60.0)
 
-    (row,) = matrices.matrix(answer([series([START, "1"], [START + 60.001, "2"])]), times).rows
+    (row,) = results.matrix(answer([series([START, "1"], [START + 60.001, "2"])]), times).rows
 
     assert row.times == times[:2]
 
@@ -131,14 +131,14 @@ def test_nan_and_infinities_are_passed_on_in_their_places() -> None:
 @pytest.mark.parametrize("kind", ["vector", "scalar", "string", ""])
 def test_another_type_of_result_is_a_wrong_shape(kind: str) -> None:
     with pytest.raises(SourceError) as caught:
-        matrices.matrix(answer([], kind), TIMES)
+        results.matrix(answer([], kind), TIMES)
 
     assert caught.value.reason is FailReason.SHAPE
 
 
 def test_warnings_mean_partial_data_and_no_rows() -> None:
     with pytest.raises(SourceError, match="store 3 is down") as caught:
-        matrices.matrix(answer([GOOD], warnings=["store 3 is down"]), TIMES)
+        results.matrix(answer([GOOD], warnings=["store 3 is down"]), TIMES)
 
     assert caught.value.reason is FailReason.PARTIAL
 
@@ -162,7 +162,7 @@ def test_ranges_come_back_as_they_were_written(
     ]
 
     assert len(times) == 10
-    assert matrices.matrix(answer(written), times).rows == tuple(
+    assert results.matrix(answer(written), times).rows == tuple(
         RangeRow(labels, tuple(times[n] for n in sorted(points)), tuple(points[n] for n in sorted(points)))
         for labels, points in rows.items()
     )
@@ -173,7 +173,7 @@ def test_an_answer_with_changed_bytes_is_still_an_answer_or_a_named_failure(at: 
     body = answer([GOOD])
 
     try:
-        rows = matrices.matrix(body[:at] + change + body[at + len(change) :], TIMES).rows
+        rows = results.matrix(body[:at] + change + body[at + len(change) :], TIMES).rows
     except SourceError:
         return
     for row in rows:

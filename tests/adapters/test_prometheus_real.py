@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from slo_daemon.adapters.prometheus import PrometheusSource, wire
+from slo_daemon.adapters.prometheus import PrometheusSource, results
 from slo_daemon.core.slo.query import FailReason
 from slo_daemon.demo.history import write_blocks
 from slo_daemon.demo.openmetrics import scrape_times, steady_counter
@@ -60,7 +60,7 @@ def test_a_real_answer_cut_at_any_byte_never_gives_rows(
         "stats": "all",
     }
     body = requests.post(f"{world.url}/api/v1/query", data=form, timeout=5).content.rstrip()
-    assert len(wire.vector(body).rows) == 2
+    assert len(results.vector(body).rows) == 2
     close = {"Connection": "close"}
     for answers in (
         [http(body[:cut], length=len(body), headers=close) for cut in range(len(body))],

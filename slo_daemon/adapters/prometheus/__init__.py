@@ -1,7 +1,7 @@
 """Prometheus and what speaks its query API: Thanos, Mimir, VictoriaMetrics.
 
-`settings`: where it is and how to ask. `transport`: HTTP under one deadline. `client`: one request. `wire`: what an
-answer says. `source`: the MetricSource.
+`settings`: where it is and how to ask. `transport`: HTTP under one deadline. `client`: one request. `wire`: what every
+answer has. `results`: its rows. `histograms`: native histograms as rows. `source`: the MetricSource.
 """
 
 from slo_daemon.adapters.prometheus.settings import PrometheusSettings

@@ -6,9 +6,9 @@ from time import monotonic
 from zlib import crc32
 
 from slo_daemon.adapters.prometheus.client import RANGES, Answer, Client
-from slo_daemon.adapters.prometheus.matrix import matrix
+from slo_daemon.adapters.prometheus.results import matrix, vector
 from slo_daemon.adapters.prometheus.settings import PrometheusSettings
-from slo_daemon.adapters.prometheus.wire import LONGEST_DETAIL, PassingError, clock, fail, refusal, vector
+from slo_daemon.adapters.prometheus.wire import LONGEST_DETAIL, PassingError, clock, fail, refusal
 from slo_daemon.core.slo.query import FailReason
 from slo_daemon.ports import RangeReply, Reply, SourceError, range_times
 

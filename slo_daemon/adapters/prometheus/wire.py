@@ -1,4 +1,4 @@
-"""What Prometheus' answers say: rows, a time, or why there are none. Whatever is not just that is a SourceError."""
+"""What every answer of Prometheus has: an envelope, numbers as texts, or why there is none of it."""
 
 import re
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
-from slo_daemon.core.slo.query import FailReason, Sample
-from slo_daemon.ports import Reply, SourceError
+from slo_daemon.core.slo.query import FailReason
+from slo_daemon.ports import SourceError
 
 LONGEST_DETAIL = 300  # characters
 _LONGEST_QUOTE = 160  # characters of the server's own words
@@ -44,12 +44,6 @@ class Data(msgspec.Struct):
     stats: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _Row(msgspec.Struct, gc=False):  # thousands of rows, none in a cycle: not for the collector
-    metric: dict[str, str]
-    value: tuple[float, str] | None = None
-    histogram: msgspec.Raw = msgspec.Raw(b"")
-
-
 class _SampleStats(msgspec.Struct):
     totalQueryableSamples: int  # noqa: N815
 
@@ -61,19 +55,6 @@ class _Stats(msgspec.Struct):
 def fail(reason: FailReason, detail: str, *, permanent: bool = False) -> NoReturn:
     """Raises SourceError."""
     raise SourceError(reason, detail, permanent=permanent)
-
-
-def vector(body: bytes) -> Reply:
-    """The rows of an instant query's answer (status 200). Raises SourceError."""
-    data = opened(body)
-    if data.resultType != "vector":
-        fail(
-            FailReason.SHAPE,
-            f"the answer is a {quoted(data.resultType)}, not a vector: the expression must give one value per group, "
-            "so aggregate a range such as x[5m], and write vector(...) around a scalar",
-        )
-    rows = tuple(_sample(row) for row in decoded(data.result, list[_Row], body))
-    return Reply(rows, samples_touched(data.stats))
 
 
 def clock(body: bytes, headers: Mapping[str, str]) -> float:
@@ -188,18 +169,6 @@ def _looks(body: bytes) -> str:
     if not start.startswith(b"{"):
         return "the answer is no JSON object: is this Prometheus' address, and what is in between?"
     return "the answer is cut off or not of Prometheus' query API"
-
-
-def _sample(row: _Row) -> Sample:
-    if row.value is None:
-        if bytes(row.histogram):
-            fail(
-                FailReason.SHAPE,
-                "a row is a native histogram: use the classic series (_bucket, _count), or histogram_quantile() and "
-                "the like in sli.raw",
-            )
-        fail(FailReason.BAD_BODY, "a row of the answer has no value")
-    return Sample(tuple(sorted(row.metric.items())), value_of(row.value[1]))
 
 
 def value_of(text: str) -> float:
