@@ -8,7 +8,7 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from slo_daemon.core.quantity import UNITS, Dimension, Quantity, Unit
 from slo_daemon.core.slo.selector import Selector
-from slo_daemon.spec import leaves
+from slo_daemon.spec import leaves, spans
 
 _DURATION_SCHEMA = {
     "type": "string",
@@ -74,6 +74,27 @@ Share = Annotated[
 Duration = Annotated[int, PlainValidator(leaves.duration), WithJsonSchema(_DURATION_SCHEMA)]
 DurationOrZero = Annotated[int, PlainValidator(leaves.duration_or_zero), WithJsonSchema(_DURATION_SCHEMA)]
 ShortDuration = Annotated[float, PlainValidator(leaves.short_duration), WithJsonSchema(_DURATION_SCHEMA)]
+Span = Annotated[
+    int,
+    PlainValidator(spans.span),
+    WithJsonSchema({**_DURATION_SCHEMA, "examples": ["30m", "1h", "7d", "30d"]}),
+]
+Lookback = Annotated[
+    int,
+    PlainValidator(spans.lookback),
+    WithJsonSchema({**_DURATION_SCHEMA, "examples": ["5m", "30m", "1h", "6h", "3d"]}),
+]
+Zone = Annotated[
+    str,
+    PlainValidator(spans.zone),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[A-Za-z][A-Za-z0-9_+/-]*$",
+            "examples": ["UTC", "Europe/Berlin", "America/New_York"],
+        }
+    ),
+]
 Day = Annotated[date, PlainValidator(leaves.day), WithJsonSchema({"type": "string", "format": "date"})]
 QuantileLeaf = Annotated[
     float,

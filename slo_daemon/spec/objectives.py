@@ -19,10 +19,13 @@ _SHARES = ("ratio", "latency")
 _HALF = Decimal("0.5")
 
 
-def read_objective(place: Place, kind: str | None, source: Place, *, alerts: bool) -> Objective | None:
+def read_objective(
+    place: Place, kind: str | None, source: Place, *, alerts: bool, burns: bool = False
+) -> Objective | None:
     """The objective of an indicator of this kind, as far as it can be understood. None for no kind: any unit may be right.
 
     `source`: where the indicator stands. `alerts`: whether thresholds make sense, and their absence is worth a word.
+    `burns`: burn rates of the budget alert too, so that no value misses the target for long without an alert.
     """
     directions = [direction for direction in Direction if direction.value in place]
     if place.node is not None and len(directions) != 1:
@@ -56,7 +59,7 @@ def read_objective(place: Place, kind: str | None, source: Place, *, alerts: boo
     if kind == "ratio" and directions[0] is Direction.AT_MOST and _amount(target) > _HALF:
         place.at("at_most").warn("more than half of the events may be bad", "did you mean at_least?")
     if alerts and in_order and len(fitting) == sum(key in place for key in keys):
-        _warn_of_gaps(place, objective)
+        _warn_of_gaps(place, objective, burns=burns)
     return objective
 
 
@@ -102,15 +105,19 @@ def _critical_beyond_warning(place: Place, objective: Objective) -> bool:
     return False
 
 
-def _warn_of_gaps(place: Place, objective: Objective) -> None:
+def _warn_of_gaps(place: Place, objective: Objective, *, burns: bool) -> None:
     """What the author may not have meant: values that miss the target silently, or that page while it is met."""
     first = objective.warning or objective.critical
     if first is None:
-        place.warn("no value raises an alert", "give warning and critical")
+        if not burns:
+            place.warn("no value raises an alert", "give warning and critical")
         return
     at_most = objective.direction is Direction.AT_MOST
     key = "warning" if objective.warning else "critical"
-    if _amount(first) > _amount(objective.target) if at_most else _amount(first) < _amount(objective.target):
+    behind = (
+        _amount(first) > _amount(objective.target) if at_most else _amount(first) < _amount(objective.target)
+    )
+    if behind and not burns:
         low, high = (objective.target, first) if at_most else (first, objective.target)
         place.at(key).warn(
             f"a value between {low} and {high} misses the target without any alert",

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 
+from slo_daemon.core.slo.budget import BudgetMethod
 from slo_daemon.core.slo.sli import KINDS as INDICATORS
 from slo_daemon.core.slo.sli.gauge import Aggregate
+from slo_daemon.core.slo.window import CalendarUnit
 from slo_daemon.spec import leaves
 from slo_daemon.spec.leaf_types import (
     AnyQuantity,
@@ -15,16 +17,19 @@ from slo_daemon.spec.leaf_types import (
     DurationOrZero,
     HistogramText,
     LongText,
+    Lookback,
     Name,
     QuantileLeaf,
     RawText,
     SelectorText,
     Share,
+    Span,
     Text,
     Time,
     Truth,
     UnitLeaf,
     Url,
+    Zone,
     choice_schema,
 )
 from slo_daemon.spec.shape import Shape
@@ -40,11 +45,27 @@ class Counted(StrEnum):
     BAD = "bad"
 
 
+class PairSeverity(StrEnum):
+    """Which level a pair of lookbacks raises."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
 AggregateWord = Annotated[
     Aggregate, PlainValidator(leaves.choice(Aggregate)), WithJsonSchema(choice_schema(Aggregate))
 ]
 CountedWord = Annotated[
     Counted, PlainValidator(leaves.choice(Counted)), WithJsonSchema(choice_schema(Counted))
+]
+CalendarWord = Annotated[
+    CalendarUnit, PlainValidator(leaves.choice(CalendarUnit)), WithJsonSchema(choice_schema(CalendarUnit))
+]
+MethodWord = Annotated[
+    BudgetMethod, PlainValidator(leaves.choice(BudgetMethod)), WithJsonSchema(choice_schema(BudgetMethod))
+]
+SeverityWord = Annotated[
+    PairSeverity, PlainValidator(leaves.choice(PairSeverity)), WithJsonSchema(choice_schema(PairSeverity))
 ]
 Labels = Annotated[
     dict[str, Text],
@@ -164,13 +185,69 @@ class ObjectiveShape(TargetShape):
     )
 
 
+class BurnPairShape(Shape):
+    """Alert when a share of the budget goes within the long lookback, and still goes in the short one."""
+
+    severity: SeverityWord = Field(description="The level that the pair raises: warning or critical.")
+    share: Share = Field(
+        description="The share of the budget that goes within the long lookback at the threshold, e.g. 2%."
+    )
+    long: Lookback = Field(description="The lookback that proves: a multiple of 5m, at most 3d.")
+    short: Lookback = Field(
+        description="The lookback that ends the alert soon after the errors: usually a twelfth of the long one."
+    )
+
+
+class BurnRatesShape(Shape):
+    """How fast the budget goes: pairs of lookbacks, and whether they alert."""
+
+    alert: Truth | None = Field(
+        default=None,
+        description="Whether burn rates raise the alert level. Default: true for occurrences, false for timeslices, whose rates are only shown.",
+    )
+    min_failures: Count | None = Field(
+        default=None,
+        description="Bad events (or slices) in the long lookback below which a pair does not fire. Default: 5.",
+    )
+    pairs: list[BurnPairShape] | None = Field(
+        default=None,
+        min_length=1,
+        description="Default for 30d: 2% in 1h and 5m, 5% in 6h and 30m (critical); 10% in 1d and 2h, 10% in 3d and 6h (warning).",
+    )
+
+
 class BudgetShape(Shape):
     """The error budget: how much may go wrong over a long window."""
 
-    window: Duration = Field(description="The budget's window, e.g. 30d; at least the SLO's own.")
+    window: Span | None = Field(
+        default=None,
+        description="A rolling window, e.g. 30d; at least the SLO's own, at most 366d. Give either window or calendar.",
+    )
+    calendar: CalendarWord | None = Field(
+        default=None,
+        description="A period of the calendar instead: the budget begins anew each day, week, month, quarter or year.",
+    )
+    zone: Zone | None = Field(
+        default=None,
+        description="By whose clock the calendar goes, e.g. Europe/Berlin. Default: UTC.",
+    )
+    method: MethodWord | None = Field(
+        default=None,
+        description="What is counted: occurrences (bad events; default for ratio and latency) or timeslices (slices of time that missed; all others).",
+    )
     target: Share | None = Field(
         default=None,
-        description="Share of time slices that must meet the objective; for all kinds but ratio and latency, whose budget follows from the objective.",
+        description="Share of time slices that must meet the objective; for timeslices only, as a budget of events follows from the objective.",
+    )
+    burn_rates: BurnRatesShape | None = Field(
+        default=None, description="How fast the budget goes, and when that alerts."
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["window"]}, {"required": ["calendar"]}],
+            "dependencies": {"zone": ["calendar"]},
+        }
     )
 
 
@@ -218,7 +295,7 @@ class SloShape(Shape):
     sli: SliShape = Field(description="What is measured.")
     objective: ObjectiveShape = Field(description="What is wanted. The direction has no default.")
     window: Duration = Field(
-        description="Measurement window, e.g. 5m: the value is taken over it at every evaluation."
+        description="Measurement window, e.g. 5m: the value is taken over it at every evaluation. A multiple of 5m; for raw, any."
     )
     budget: BudgetShape | None = Field(default=None, description="Error budget over a longer window.")
     alerting: AlertingShape | None = Field(default=None, description="When a level is raised and lowered.")

@@ -1,4 +1,4 @@
-"""SLO documents -> core values, and what must fit together: unit and indicator, threshold and direction, budget and window.
+"""SLO documents -> core values, and what must fit together: unit and indicator, threshold and direction, window and scrapes.
 
 The shape has been checked before, and every piece is read on its own here, so that a slip in one hides nothing in another.
 """
@@ -8,8 +8,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
-from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Labels
 from slo_daemon.core.slo.slo import (
     DEFAULT_CLEAR_FOR,
@@ -22,11 +20,13 @@ from slo_daemon.core.slo.slo import (
 )
 from slo_daemon.core.slo.window import Window
 from slo_daemon.spec import leaves
-from slo_daemon.spec.indicators import EVENT_KINDS, SHARE_KINDS, kind_of, read_indicator
+from slo_daemon.spec.budgets import burn_rates_alert, read_budget
+from slo_daemon.spec.indicators import EVENT_KINDS, kind_of, read_indicator
 from slo_daemon.spec.objectives import read_objective
 from slo_daemon.spec.problems import shorten
 from slo_daemon.spec.shape import Place
 from slo_daemon.spec.slo_shape import MissingDataShape
+from slo_daemon.spec.spans import span_problem
 
 # What the exported metrics and alerts carry already, and what Prometheus adds when it scrapes them.
 RESERVED_LABELS = frozenset(
@@ -68,11 +68,12 @@ def unique(places: Iterable[Place], what: str) -> None:
 
 def _read_slo(place: Place, owner: Owner) -> Slo | None:
     name = place.at("name").read(leaves.name)
-    window = place.at("window").read(leaves.duration)
     kind = kind_of(place.at("sli"))
-    objective = read_objective(place.at("objective"), kind, place.at("sli"), alerts=True)
+    window = _read_window(place.at("window"), kind, owner.scrape_interval)
+    burns = burn_rates_alert(place.at("budget"), kind)
+    objective = read_objective(place.at("objective"), kind, place.at("sli"), alerts=True, burns=burns)
     indicator = read_indicator(place.at("sli"), kind, objective)
-    budget = _read_budget(place.at("budget"), kind, objective, window)
+    budget, burn = read_budget(place.at("budget"), kind, objective, window)
     labels = read_labels(place.at("labels"))
     group_by = _read_group_by(place.at("group_by"), {**owner.labels, **dict(labels)})
     missing_data = _read_missing_data(place.at("missing_data"))
@@ -80,8 +81,6 @@ def _read_slo(place: Place, owner: Owner) -> Slo | None:
     min_events = place.at("min_events").read(leaves.count)
     if min_events is not None and kind is not None and kind not in EVENT_KINDS:
         place.at("min_events").report(f"sli.{kind} counts no events", "remove the key")
-    if window is not None and window < 2 * owner.scrape_interval:
-        _warn_of_short_time(place.at("window"), window, owner.scrape_interval)
     if name is None or window is None or objective is None or indicator is None:
         return None
     return Slo(
@@ -91,6 +90,7 @@ def _read_slo(place: Place, owner: Owner) -> Slo | None:
         objective=objective,
         window=Window(window),
         budget=budget,
+        burn=burn,
         alerting=_read_alerting(place.at("alerting")),
         missing_data=missing_data,
         min_events=min_events,
@@ -103,45 +103,17 @@ def _read_slo(place: Place, owner: Owner) -> Slo | None:
     )
 
 
-def _read_budget(
-    place: Place, kind: str | None, objective: Objective | None, window: int | None
-) -> BudgetPolicy | None:
-    if place.node is None:
-        return None
-    length = place.at("window").read(leaves.duration)
-    if length is not None and window is not None and length < window:
-        place.at("window").report(
-            f"the budget's window {show_duration(length)} is shorter than the SLO's own, {show_duration(window)}",
-            "write for example 30d",
-        )
-    target = place.at("target").read(leaves.share)
-    if kind is None or objective is None:
-        return None
-    if kind in SHARE_KINDS:
-        if "target" in place:
-            place.at("target").report(
-                f"the budget of a {kind} follows from the objective ({objective})", "remove the key"
-            )
-        method, target = BudgetMethod.OCCURRENCES, _good_share(objective)
-    else:
-        method = BudgetMethod.TIMESLICES
-        if "target" not in place:
-            place.report(
-                f"the budget of a {kind} needs a target",
-                "say which share of time slices must meet the objective, for example target: 99%",
-            )
-        elif target is not None and target <= 0:
-            place.at("target").report("a target of 0% asks for nothing", "write for example 99%")
-        elif target == 1:
-            place.at("target").warn("a target of 100% leaves no error budget")
-    if length is None or target is None:
-        return None
-    return BudgetPolicy(Window(length), method, target)
-
-
-def _good_share(objective: Objective) -> float:
-    target = objective.target.amount * objective.target.unit.factor
-    return float(target if objective.direction is Direction.AT_LEAST else 1 - target)
+def _read_window(place: Place, kind: str | None, scrape_interval: int) -> int | None:
+    """The SLO's own window in seconds. An expression of one's own is asked directly, over any time."""
+    window = place.read(leaves.duration)
+    if window is None or kind is None:
+        return window
+    problem = span_problem(window) if kind != "raw" else None
+    if problem:
+        place.report(*problem)
+    elif window < 2 * scrape_interval:
+        _warn_of_short_time(place, window, scrape_interval)
+    return window
 
 
 def read_labels(place: Place) -> Labels:

@@ -6,6 +6,7 @@ import pytest
 
 from slo_daemon.core.quantity import UNITS
 from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
+from slo_daemon.core.slo.burn_rate import BurnPolicy
 from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.sli import Gauge, LatencyShare, Quantile, Ratio, Raw, Throughput
 from slo_daemon.core.slo.sli.gauge import Aggregate
@@ -35,7 +36,7 @@ def problems_of(*texts: str) -> list[str]:
 def test_what_is_left_out_has_its_documented_default() -> None:
     slo = one_slo("{ratio: {good: ok_total, total: all_total}}", "{at_least: 99%, warning: 99%}")
 
-    assert slo.budget is None
+    assert (slo.budget, slo.burn) == (None, None)
     assert slo.alerting == AlertPolicy(raise_for=0, clear_for=120, clear_margin=0.05)
     assert slo.missing_data == MissingDataPolicy(escalate=True, because="")
     assert slo.min_events is None
@@ -59,6 +60,7 @@ def test_everything_that_is_given_is_taken() -> None:
 
     assert slo.id == "shop/one"
     assert slo.budget == BudgetPolicy(Window(30 * 86_400), BudgetMethod.OCCURRENCES, 0.99)
+    assert slo.burn == BurnPolicy()
     assert slo.alerting == AlertPolicy(raise_for=180, clear_for=0, clear_margin=0.2)
     assert slo.missing_data == MissingDataPolicy(escalate=False, because="closed at night")
     assert (slo.min_events, slo.freshness, slo.forget_after) == (50, 1_200, 7 * 86_400)
@@ -288,7 +290,10 @@ def pilot_with(right: str, wrong: str) -> str:
             ),
         ),
         (
-            slos_with("window: 5m", "window: 45s"),
+            slos_with(
+                "quantile: {histogram: duration_seconds, quantile: p95}",
+                "raw: {query: 'avg_over_time(x[$window])'}",
+            ).replace("window: 5m", "window: 45s"),
             (
                 "shop.yaml:15:15: warning: spec.slos[1].window: 45s is shorter than two scrape intervals (30s each): "
                 "one lost scrape leaves no data; write at least 2m"
@@ -338,7 +343,7 @@ def test_the_hash_names_the_content_and_not_its_layout() -> None:
     [
         lambda text: text.replace("critical: 99.5%", "critical: 99.4%"),
         lambda text: text.replace("name: shop", "name: cart"),
-        lambda text: text.replace("window: 5m", "window: 6m"),
+        lambda text: text.replace("window: 5m", "window: 10m"),
     ],
 )
 def test_the_hash_changes_with_the_content(change: Callable[[str], str]) -> None:

@@ -6,6 +6,7 @@ from math import inf
 
 from slo_daemon.core.slo.window import BudgetWindow, CalendarWindow, Tally
 
+LONGEST_BUDGET = 366 * 86_400  # seconds: a year
 FULL_COVERAGE = 0.95  # of the window; with less a budget is partial, and proves nothing good
 _DIGITS = 12  # of a ratio: 1 - 0.9 is 0.1, not 0.09999999999999998
 
