@@ -20,7 +20,7 @@ step = @printf '\n=== %s\n' '$(1)'
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test fast lint types venv servers test-tools lock clean
+.PHONY: help demo test fast bench soak lint types venv servers test-tools lock clean
 
 help:  ## list the goals
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,13 @@ test: lint types servers test-tools  ## everything: style, types, import contrac
 fast: $(PROJECT)  ## only the tests that need no server and are quick
 	$(call step,tests without servers)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m 'not servers and not slow' $(ARGS)
+
+bench: $(PROJECT) servers  ## measure costs and accuracy on 31 generated days; variables: docs/performance.md
+	@tools/install-slo-generator '$(PYTHON)' build/bench/slo-generator
+	@$(BIN)/python -m bench run
+
+soak: $(PROJECT) servers  ## watch the daemon with SOAK_SLOS=10000 for SOAK_MINUTES=30; see docs/performance.md
+	@$(BIN)/python -m bench soak
 
 lint: $(PROJECT)  ## style, formatting and import contracts
 	$(call step,style: ruff check)
@@ -69,7 +76,7 @@ lock: $(PACKAGES)  ## write constraints.txt and constraints-dev.txt from pyproje
 
 clean:  ## remove .venv, caches and builds
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find slo_daemon tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	find slo_daemon tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(PACKAGES): constraints-dev.txt tools/create-venv
 	$(call step,virtual environment in $(VENV))

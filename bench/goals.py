@@ -1,0 +1,92 @@
+"""Goals against what was reached. A goal that was not measured says so; none is reached silently."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.measure import AVAILABILITY
+from bench.queries import LONG
+
+Result = Mapping[str, Any]
+REACHED, MISSED, UNKNOWN = "reached", "missed", "not measured"
+
+SAMPLES_PER_TICK = 80
+SAMPLES_TO_DIRECT, SAMPLES_TO_SUBQUERY, CPU_TO_DIRECT = 5_000, 100, 500
+TICK_SECONDS = {1_000: 0.3, 10_000: 3.0}
+BUDGET_MEDIAN, BUDGET_P95 = 0.1, 1.0  # percent of a 99.9 % budget
+BACKFILL = 1.1  # times the samples of one direct evaluation over 30 days
+
+
+def bench_goals(result: Result) -> list[dict[str, Any]]:
+    """Rows {goal, wanted, reached, verdict}; `reached` is None where it was not measured."""
+    cost = {row["approach"]: row for row in result["cost"] if row["set"] == AVAILABILITY}
+    own, direct, subquery = (cost.get(name, {}) for name in ("slo-daemon", "direct", "pyrra-subquery"))
+    budget = next(
+        (
+            row["budget"] or {}
+            for row in result["accuracy"]
+            if (row["approach"], row["window"]) == ("slo-daemon", LONG)
+        ),
+        {},
+    )
+    growth = {row["slos"]: row for row in result["growth"]}
+    backfill: Result = next((row for row in result["backfill"] if row["what"] == AVAILABILITY), {})
+    long_direct: Result = next((row for row in result["windows"] if row["window"] == LONG), {})
+    return [
+        _at_most("samples of one ratio SLO and tick", SAMPLES_PER_TICK, own.get("samples")),
+        _at_least("samples, direct queries to the daemon", SAMPLES_TO_DIRECT, _ratio(direct, own, "samples")),
+        _at_least(
+            "samples, Pyrra's subquery to the daemon", SAMPLES_TO_SUBQUERY, _ratio(subquery, own, "samples")
+        ),
+        _at_least(
+            "Prometheus' CPU, direct queries to the daemon",
+            CPU_TO_DIRECT,
+            _ratio(direct, own, "prometheus_cpu"),
+        ),
+        *(
+            _at_most(f"seconds of a tick with {slos:,} SLOs", seconds, growth.get(slos, {}).get("wall"))
+            for slos, seconds in TICK_SECONDS.items()
+        ),
+        _at_most("error of the 30d budget, median, in % of the budget", BUDGET_MEDIAN, budget.get("median")),
+        _at_most("error of the 30d budget, p95, in % of the budget", BUDGET_P95, budget.get("p95")),
+        _at_most(
+            "samples of the backfill to one direct evaluation over 30d",
+            BACKFILL,
+            _ratio(backfill, long_direct, "samples"),
+        ),
+    ]
+
+
+def soak_goals(slos: int, seen: Result) -> list[dict[str, Any]]:
+    """The same for a soak: `seen` has what was watched."""
+    longest = TICK_SECONDS.get(slos)
+    rows = [_at_most("missed slots", 0, seen.get("missed"))]
+    if longest is not None:
+        rows.append(
+            _at_most(f"seconds of a slot with {slos:,} SLOs, median", longest, seen.get("slot_median"))
+        )
+    return rows
+
+
+def all_reached(goals: Sequence[Mapping[str, Any]]) -> bool:
+    return all(goal["verdict"] == REACHED for goal in goals)
+
+
+def _ratio(much: Result, little: Result, name: str) -> float | None:
+    if not much.get(name) or not little.get(name):
+        return None
+    return float(much[name] / little[name])
+
+
+def _at_most(goal: str, wanted: float, reached: float | None) -> dict[str, Any]:
+    fits = reached is not None and reached <= wanted
+    return _row(goal, f"at most {wanted:,}", reached, fits)
+
+
+def _at_least(goal: str, wanted: float, reached: float | None) -> dict[str, Any]:
+    fits = reached is not None and reached >= wanted
+    return _row(goal, f"at least {wanted:,}", reached, fits)
+
+
+def _row(goal: str, wanted: str, reached: float | None, fits: bool) -> dict[str, Any]:
+    verdict = UNKNOWN if reached is None else REACHED if fits else MISSED
+    return {"goal": goal, "wanted": wanted, "reached": reached, "verdict": verdict}
