@@ -132,7 +132,8 @@ def _forecast(
     """When nothing will be left, if errors and traffic go on as in the pace's lookback.
 
     A rolling window: the earliest time, as if nothing of what was spent left the window before; only with a burn rate
-    above 1, as a slower pace never spends a rolling budget. A calendar window: only if that is before the period ends.
+    above 1, as a slower pace cannot keep a rolling budget spent. A calendar window: only if that is before the period
+    ends.
     """
     if remaining <= 0.0:
         return at
