@@ -17,7 +17,8 @@ from slo_daemon.core.quantity import show_duration
 
 _DAY = 86_400  # seconds
 _LONGEST_SHIFT = 7_200  # seconds by which a change of the clock makes a period longer, at most
-NOISE = 2.0**-23  # of a total: less cannot be told from the rounding of counts in single precision
+_NOISE = 2.0**-23  # of a total: less cannot be told from the rounding of counts in single precision
+_HALF_AN_EVENT = 0.5  # as much as that is no rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,4 +188,4 @@ class Tally:
     def bad(self) -> float:
         """Derived once: total - good, and nothing where that is only rounding."""
         bad = self.total - self.good
-        return bad if bad > self.total * NOISE else 0.0
+        return bad if bad > min(self.total * _NOISE, _HALF_AN_EVENT) else 0.0

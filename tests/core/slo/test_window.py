@@ -163,6 +163,7 @@ def test_the_nominal_length_is_that_of_the_longest_period(
 
 def test_what_is_only_rounding_is_no_bad_event() -> None:
     """Counts are kept in single precision: good and total of a perfect service differ in the last digits."""
-    assert Tally(good=9_999_999.0, total=10_000_000.0, coverage=1.0).bad == 0.0
-    assert Tally(good=999_999.0, total=1_000_000.0, coverage=1.0).bad == 1.0
+    assert Tally(good=999_999.94, total=1_000_000.0, coverage=1.0).bad == 0.0
+    assert Tally(good=999_999_999.0, total=1_000_000_000.0, coverage=1.0).bad == 1.0
+    assert Tally(good=0.99, total=1.0, coverage=1.0).bad == pytest.approx(0.01)
     assert Tally(good=101.0, total=100.0, coverage=1.0).bad == 0.0
