@@ -3,7 +3,7 @@
 Adapters implement these; every adapter and its shipped fake pass the same contract tests. Times are Unix seconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
@@ -18,6 +18,7 @@ from slo_daemon.core.pilot.records import (
     NewIncident,
     Records,
 )
+from slo_daemon.core.slo.chunks import ChunkBlock
 from slo_daemon.core.slo.query import FailReason, Labels, Sample
 from slo_daemon.core.slo.state import SloState, Transition
 
@@ -207,6 +208,28 @@ class Store(Protocol):
     def transitions(self, slo_id: str | None = None, limit: int = 50) -> tuple[Transition, ...]:
         """The latest transitions, of one SLO or of all, newest first."""
 
+    def save_chunks(self, blocks: Sequence[ChunkBlock]) -> None:
+        """Store blocks, in ONE transaction. The same block again changes nothing.
+
+        A later block wins, for every ask and time that it has, over those that were saved before, also by the columns
+        that it does not have. Blocks without times are left out.
+        """
+
+    def chunks(self, asks: Collection[str], since: Mapping[int, float]) -> Iterator[ChunkBlock]:
+        """The stored chunks of `asks` that end after `since[span]`; spans that are not in it are left out.
+
+        In blocks that need not be those that were saved, but tell the same when a later one wins, for every ask and
+        time that it has, over earlier ones. One consistent view, a block at a time: the store is being read until the
+        iterator is at its end or let go. The arrays are not to be changed. StoreError may come with any block: `corrupt`
+        when one is damaged.
+        """
+
+    def prune_chunks(self, before: Mapping[int, float]) -> int:
+        """Delete saved blocks of which every chunk ends at or before `before[span]`; how many there were.
+
+        Meant for once a day: it also looks for asks and columns that no block has any more.
+        """
+
     def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
         """With a key that has stored an incident: that one, as it is now. Raises KeyReusedError."""
 
@@ -325,6 +348,9 @@ class Telemetry(Protocol):
 
     def heartbeat(self, at: float) -> None:
         """A slot was finished at this time (Unix seconds)."""
+
+    def backfill_missing(self, chunks: int) -> None:
+        """So many hour chunks of asks are still to be asked for."""
 
     def store_failed(self, reason: str) -> None:
         """The store refused a read or write."""

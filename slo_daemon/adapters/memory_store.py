@@ -1,7 +1,8 @@
 """A Store that ends with its process: for tests, and for commands that leave nothing behind."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from math import inf
 from threading import Lock
 
@@ -16,6 +17,7 @@ from slo_daemon.core.pilot.records import (
     Records,
     Severity,
 )
+from slo_daemon.core.slo.chunks import ChunkBlock
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
 from slo_daemon.ports import Act, AuditEntry, KeyReusedError, Recorded, StoreError, WriteKind
 
@@ -32,6 +34,7 @@ class MemoryStore:
         self._states: dict[str, SloState] = {}
         self._history: dict[str, list[Transition]] = {}  # by SLO
         self._outbox: dict[str, dict[_TransitionKey, Transition]] = {}  # by sink
+        self._chunks: list[ChunkBlock] = []  # as saved
         self._incidents: list[Incident] = []
         self._feedback: list[Feedback] = []
         self._written: dict[_WrittenKey, tuple[str, int]] = {}  # the content, and the record's id
@@ -76,6 +79,35 @@ class MemoryStore:
         with self._working():
             told = [one for told in self._history.values() for one in told if slo_id in (None, one.slo_id)]
             return tuple(sorted(told, key=_key, reverse=True)[:limit])
+
+    def save_chunks(self, blocks: Sequence[ChunkBlock]) -> None:
+        """See ports.Store."""
+        with self._working():
+            for block in blocks:
+                if block.times:
+                    self._chunks = [one for one in self._chunks if not _same_chunks(one, block)]
+                    self._chunks.append(
+                        replace(
+                            block, values=block.values.copy(), seen=block.seen.copy()
+                        )  # never what is shared
+                    )
+
+    def chunks(self, asks: Collection[str], since: Mapping[int, float]) -> Iterator[ChunkBlock]:
+        """See ports.Store."""
+        with self._working():
+            saved = self._chunks
+        wanted = frozenset(asks)
+        for block in saved:
+            if block.times[-1] > since.get(block.span, inf) and not wanted.isdisjoint(block.asks):
+                yield _cut(block, wanted, since[block.span])
+
+    def prune_chunks(self, before: Mapping[int, float]) -> int:
+        """See ports.Store."""
+        with self._working():
+            kept = [block for block in self._chunks if block.times[-1] > before.get(block.span, -inf)]
+            pruned = len(self._chunks) - len(kept)
+            self._chunks = kept
+            return pruned
 
     def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
         """See ports.Store."""
@@ -239,6 +271,24 @@ def _known(told: Sequence[Transition], transition: Transition) -> bool:
 
 def _not_older(given: float | None, stored: float | None) -> bool:
     return stored is None or (given is not None and given >= stored)
+
+
+def _same_chunks(block: ChunkBlock, other: ChunkBlock) -> bool:
+    return (block.span, block.times, set(block.asks)) == (other.span, other.times, set(other.asks))
+
+
+def _cut(block: ChunkBlock, asks: Collection[str], since: float) -> ChunkBlock:
+    """What a block has of `asks`, in chunks that end after `since`."""
+    rows = [row for row, end in enumerate(block.times) if end > since]
+    places = [place for place, column in enumerate(block.columns) if column.ask in asks]
+    return ChunkBlock(
+        block.span,
+        block.times[rows[0]],
+        tuple(ask for ask in block.asks if ask in asks),
+        tuple(block.columns[place] for place in places),
+        block.values[rows][:, places],
+        block.seen[rows][:, places],
+    )
 
 
 def _content(feedback: NewFeedback) -> str:

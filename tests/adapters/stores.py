@@ -4,16 +4,18 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from slo_daemon.adapters.database import DatabaseStore, SqliteFile
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Severity
+from slo_daemon.core.slo.chunks import HOUR, ChunkBlock, Column
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
 from slo_daemon.ports import Act, Store, StoreError
@@ -39,7 +41,8 @@ class Reopening:
             try:
                 if self._closed:
                     store.close()
-                return getattr(store, name)(*args, **kwargs)
+                answer = getattr(store, name)(*args, **kwargs)
+                return iter(list(answer)) if isinstance(answer, Iterator) else answer
             finally:
                 store.close()
 
@@ -113,3 +116,43 @@ def rating(user: str = "ada", stars: int = 4, pilot: str = "shop", **fields: Any
 
 def act(key: str | None = None, at: float = 5000.0, actor: str = "ops", content: str = "") -> Act:
     return Act(actor, at, key, content)
+
+
+Told = dict[
+    tuple[int, str, int], dict[Column, tuple[float, int]]
+]  # by span, ask, end: counts, and twelfths seen
+
+
+def column(ask: str = "events", **labels: str) -> Column:
+    return Column(ask, tuple(sorted(labels.items())))
+
+
+def block(
+    rows: Mapping[Column, Sequence[float]],
+    first: int = 10 * HOUR,
+    span: int = HOUR,
+    asks: Iterable[str] = ("events",),
+    times: int = 1,
+    seen: int = 12,
+) -> ChunkBlock:
+    """Each of `rows`: the counts of one column; with none, `times` says how many times were asked."""
+    values = np.array(list(rows.values()), dtype=np.float32).reshape(len(rows), -1 if rows else times).T
+    return ChunkBlock(
+        span, first, tuple(asks), tuple(rows), values, np.full(values.shape, seen, dtype=np.uint8)
+    )
+
+
+def told(blocks: Iterable[ChunkBlock]) -> Told:
+    """What a reader knows after these blocks: for each ask and time what the last one says. Rows that are there only."""
+    latest: Told = {}
+    for one in blocks:
+        assert one.values.shape == one.seen.shape == (len(one.times), len(one.columns))
+        assert (one.values.dtype, one.seen.dtype) == (np.float32, np.uint8)
+        for row, end in enumerate(one.times):
+            for ask in one.asks:
+                latest[one.span, ask, end] = {
+                    column: (float(one.values[row, place]), int(one.seen[row, place]))
+                    for place, column in enumerate(one.columns)
+                    if column.ask == ask and one.seen[row, place]
+                }
+    return latest

@@ -15,8 +15,9 @@ from alembic.migration import MigrationContext
 
 from slo_daemon.adapters.database import schema
 from slo_daemon.adapters.database.tables import metadata
+from slo_daemon.core.slo.chunks import HOUR
 from slo_daemon.ports import StoreError
-from tests.adapters.stores import open_store, state, transition
+from tests.adapters.stores import act, block, column, incident, open_store, state, told, transition
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,8 +26,8 @@ NEXT = '''
 from alembic import op
 from sqlalchemy import Column, Text
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{newest}"
 
 
 def upgrade() -> None:
@@ -47,8 +48,29 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = shutil.copytree(schema._FOLDER, tmp_path / "migrations % later")
     monkeypatch.setattr(schema, "_FOLDER", folder)
     schema.revisions.cache_clear()
-    yield folder / "versions" / "r0002_later.py"
+    yield folder / "versions" / "r9999_later.py"
     schema.revisions.cache_clear()
+
+
+def next_change(then: str) -> str:
+    return NEXT.format(newest=schema.revisions()[0], then=then)
+
+
+@pytest.fixture
+def made_by_the_first_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store as the first version of slo-daemon left it."""
+    folder = shutil.copytree(schema._FOLDER, path.with_name("migrations of the first version"))
+    for migration in (folder / "versions").glob("r*.py"):
+        if migration.name != "r0001_first_tables.py":
+            migration.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "_FOLDER", folder)
+        schema.revisions.cache_clear()
+        with closing(open_store(path)) as store:
+            store.commit_slot([state()], [transition()], ["am"])
+            store.record_incident(incident(), act("k1"))
+    schema.revisions.cache_clear()
+    return path
 
 
 def definition(path: Path) -> list[tuple[str, ...]]:
@@ -83,7 +105,7 @@ def test_opening_again_changes_neither_tables_nor_data(path: Path) -> None:
 def test_a_later_version_brings_the_tables_up_to_date_and_keeps_the_data(path: Path, later: Path) -> None:
     with closing(open_store(path)) as store:
         store.commit_slot([state()], [transition()], ["am"])
-    later.write_text(NEXT.format(then=""), encoding="utf-8")
+    later.write_text(next_change(""), encoding="utf-8")
     schema.revisions.cache_clear()
     with closing(open_store(path)) as store:
         assert store.undelivered("am") == (transition(),)
@@ -95,11 +117,31 @@ def test_a_later_version_brings_the_tables_up_to_date_and_keeps_the_data(path: P
     assert caught.value.reason == "newer_schema"
 
 
+def test_a_store_of_the_first_version_is_brought_up_to_date_and_keeps_its_data(
+    made_by_the_first_version: Path,
+) -> None:
+    path = made_by_the_first_version
+    before = {name for kind, name, _ in definition(path) if kind == "table"}
+    assert "slo_states" in before
+    assert not {name for name in before if "chunk" in name}
+    for _ in range(2):
+        with closing(open_store(path)) as store:
+            assert store.states() == {"shop/latency": state()}
+            assert store.undelivered("am") == (transition(),)
+            assert not store.record_incident(incident(), act("k1")).created
+            store.save_chunks([block({column(): [1.0]})])
+            assert told(store.chunks(["events"], {HOUR: 0.0})) == told([block({column(): [1.0]})])
+    upgraded = definition(path)
+    path.unlink()
+    with closing(open_store(path)):
+        assert {entry[:2] for entry in definition(path)} == {entry[:2] for entry in upgraded}
+
+
 def test_a_migration_that_fails_leaves_everything_as_it_was(path: Path, later: Path) -> None:
     with closing(open_store(path)) as store:
         store.commit_slot([state()], [], [])
     before = definition(path)
-    later.write_text(NEXT.format(then="op.execute('INSERT INTO nowhere VALUES (1)')"), encoding="utf-8")
+    later.write_text(next_change("op.execute('INSERT INTO nowhere VALUES (1)')"), encoding="utf-8")
     schema.revisions.cache_clear()
     with pytest.raises(StoreError, match="nowhere"):
         open_store(path)
@@ -111,7 +153,7 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(path: Path, later: P
 
 
 def test_a_first_migration_that_fails_leaves_no_database(path: Path, later: Path) -> None:
-    later.write_text(NEXT.format(then="op.execute('INSERT INTO nowhere VALUES (1)')"), encoding="utf-8")
+    later.write_text(next_change("op.execute('INSERT INTO nowhere VALUES (1)')"), encoding="utf-8")
     schema.revisions.cache_clear()
     with pytest.raises(StoreError, match="nowhere"):
         open_store(path)

@@ -12,11 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.records import IncidentChange, NewFeedback, NewIncident, Severity
+from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock, Column
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
 from slo_daemon.ports import Act, KeyReusedError, Store
-from tests.adapters.stores import open_store
+from tests.adapters.stores import block, open_store, told
 
 SINKS = ("am-0", "am-1")
 PILOTS = ("shop", "other")
@@ -102,6 +103,22 @@ acts = st.builds(
     st.none() | st.sampled_from(["k1", "k2"]),
     st.sampled_from(["", "c"]),
 )
+chunk_asks = st.sets(st.sampled_from(["events", "buckets", ""]))
+chunk_spans = st.sampled_from([CELL, HOUR])
+chunk_ends = st.integers(8, 12)  # in spans
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> ChunkBlock:
+    asks = sorted(draw(chunk_asks))
+    columns = [Column(ask, labels) for ask in asks for labels in ((), (("le", "1"),), (("le", "2"),))]
+    some = draw(st.permutations(columns))[: draw(st.integers(0, 4))]
+    times = draw(st.integers(0, 3))
+    counts = st.lists(st.floats(0, 1e9, width=32), min_size=times, max_size=times)
+    span = draw(chunk_spans)
+    first = draw(chunk_ends) * span
+    rows = {column: draw(counts) for column in some}
+    return block(rows, first, span, asks, times, draw(st.integers(0, 12)))
 
 
 class TwoStores(RuleBasedStateMachine):
@@ -136,6 +153,18 @@ class TwoStores(RuleBasedStateMachine):
         waiting = self.both(lambda store: store.undelivered(sink))
         taken = data.draw(st.lists(st.sampled_from(waiting))) if waiting else []
         self.both(lambda store: store.delivered(sink, taken))
+
+    @rule(saved=st.lists(blocks(), max_size=3))
+    def save_chunks(self, saved: list[ChunkBlock]) -> None:
+        self.both(lambda store: store.save_chunks(saved))
+
+    @rule(span=chunk_spans, end=chunk_ends)
+    def prune_chunks(self, span: int, end: int) -> None:
+        self.both(lambda store: store.prune_chunks({span: float(end * span)}))
+
+    @rule(asks=chunk_asks, span=chunk_spans, end=chunk_ends)
+    def read_chunks(self, asks: set[str], span: int, end: int) -> None:
+        self.both(lambda store: told(store.chunks(asks, {span: float(end * span)})))
 
     @rule(incident=incidents, act=acts)
     def record_incident(self, incident: NewIncident, act: Act) -> None:
@@ -172,6 +201,7 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: tuple(store.feedback(pilot) for pilot in PILOTS))
         self.both(lambda store: tuple(store.records(pilot, 10.0) for pilot in PILOTS))
         self.both(lambda store: store.audit(1000))
+        self.both(lambda store: told(store.chunks(["events", "buckets", ""], {CELL: 0.0, HOUR: 0.0})))
 
 
 def _answer(call: Callable[[Store], Any], store: Store) -> Any:

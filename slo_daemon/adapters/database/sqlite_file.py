@@ -30,6 +30,7 @@ PRAGMAS: Mapping[str, str | int] = {
     "journal_mode": "wal",
     "synchronous": 2,  # FULL: the log is on the disk before a commit returns
     "foreign_keys": 1,
+    "secure_delete": 0,  # where it is on, deleting writes zeros: on a full disk there is no room for them
 }
 READER_PRAGMAS: Mapping[str, str | int] = {**PRAGMAS, "query_only": 1}
 

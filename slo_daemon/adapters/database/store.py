@@ -1,8 +1,9 @@
 """The Store over an SQL database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from threading import Lock
 
-from slo_daemon.adapters.database import people_rows, slo_rows
+from slo_daemon.adapters.database import chunk_rows, people_rows, slo_rows
 from slo_daemon.adapters.database.sqlite_file import SqliteFile, upsert
 from slo_daemon.adapters.database.tables import slo_states, state_row
 from slo_daemon.core.pilot.records import (
@@ -13,6 +14,7 @@ from slo_daemon.core.pilot.records import (
     NewIncident,
     Records,
 )
+from slo_daemon.core.slo.chunks import ChunkBlock
 from slo_daemon.core.slo.state import SloState, Transition
 from slo_daemon.ports import Act, AuditEntry, Recorded
 
@@ -22,6 +24,8 @@ class DatabaseStore:
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
+        self._chunks_turn = Lock()  # what is known of the series is what is committed of them
+        self._series: chunk_rows.Series | None = None
 
     def states(self) -> dict[str, SloState]:
         """See ports.Store."""
@@ -58,6 +62,26 @@ class DatabaseStore:
         """See ports.Store."""
         with self._file.read() as connection:
             return slo_rows.read_transitions(connection, slo_id, limit)
+
+    def save_chunks(self, blocks: Sequence[ChunkBlock]) -> None:
+        """See ports.Store."""
+        with self._chunks_turn:
+            with self._file.write() as connection:
+                series = self._series or chunk_rows.read_series(connection)
+                series = chunk_rows.add_series(connection, series, blocks)
+                chunk_rows.add_blocks(connection, series, blocks)
+            self._series = series
+
+    def chunks(self, asks: Collection[str], since: Mapping[int, float]) -> Iterator[ChunkBlock]:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            yield from chunk_rows.read_blocks(connection, asks, since)
+
+    def prune_chunks(self, before: Mapping[int, float]) -> int:
+        """See ports.Store. Works on a full disk too: it only deletes."""
+        with self._chunks_turn, self._file.write(grows=False) as connection:
+            self._series = None
+            return chunk_rows.delete_blocks(connection, before)
 
     def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
         """See ports.Store."""

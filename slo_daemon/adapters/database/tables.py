@@ -13,11 +13,13 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     RowMapping,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from slo_daemon.core.pilot.records import Feedback, Incident, Severity
@@ -27,7 +29,7 @@ from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
-    | {"fk": "fk_%(table_name)s_%(referred_table_name)s"}
+    | {"fk": "fk_%(table_name)s_%(referred_table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
 )
 
 slo_states = Table(
@@ -137,6 +139,40 @@ audit = Table(
     Column("record_id", Integer, nullable=False),
     Column("key", Text),
     sqlite_autoincrement=True,
+)
+
+# Asks are long and blocks have many columns: a block names both by numbers.
+chunk_asks = Table(
+    "chunk_asks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ask", Text, nullable=False),
+    UniqueConstraint("ask"),
+)
+
+chunk_columns = Table(
+    "chunk_columns",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ask", Integer, nullable=False),
+    Column("labels", Text, nullable=False),  # JSON: pairs of name and value, sorted
+    UniqueConstraint("ask", "labels"),
+    ForeignKeyConstraint(["ask"], ["chunk_asks.id"]),
+)
+
+# What is in the bytes is told in `chunk_rows`. The payload comes last: a row that is not wanted is not read to its end.
+chunk_blocks = Table(
+    "chunk_blocks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("span", Integer, nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("asks", LargeBinary, nullable=False),
+    Column("columns", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Index(None, "span", "last"),
+    sqlite_autoincrement=True,  # the order in which they were saved, also after the newest was deleted
 )
 
 
