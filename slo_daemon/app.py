@@ -40,15 +40,18 @@ from slo_daemon.web.security import Role
 from slo_daemon.web.serve import bind, serve
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.assess import Assessor
+from slo_daemon.workflows.backfill import Backfiller
 from slo_daemon.workflows.board import Board
 from slo_daemon.workflows.deliver import Deliverer, Delivery
 from slo_daemon.workflows.evaluate import Evaluator
+from slo_daemon.workflows.history import History
 from slo_daemon.workflows.record import Recorder
 from slo_daemon.workflows.report import Reporter
 
 log = structlog.get_logger(__name__)
 STUCK_SLOTS = 3  # intervals without a finished slot after which a restart would help
 LOOK_AT_FILES = 5.0  # seconds between looks at the specification's files
+CATCH_UP_SECONDS = 5.0  # that the first slot waits for what was counted before it
 STOP_SECONDS = 9.0  # for the slot under way; the web has had its 8 before, and our promise is 20
 NOTHING = Specification((), (), "")
 
@@ -122,8 +125,12 @@ class Daemon:
             concurrency=settings.prometheus.concurrency,
             timeout=settings.prometheus.timeout,
         )
+        self._history = History(self._store, self._metrics, settings.evaluation.interval)
         self._evaluator = Evaluator(
-            self._asker, self._store, self.board, self._clock, self._metrics, sinks=names
+            self._asker, self._history, self._store, self.board, self._clock, self._metrics, sinks=names
+        )
+        self._backfiller = Backfiller(
+            self._asker, self._history, self._clock, self._metrics, lambda: self._evaluator.busy
         )
         self._assessor = Assessor(self._store, self.board, self._metrics)
         self._reports = ReportFolder(Path(settings.reports.folder), keep=settings.reports.keep)
@@ -236,6 +243,7 @@ class Daemon:
         self._scheduler.add_periodic("files", LOOK_AT_FILES, self._look_at_files)
         self._last_slot = monotonic()
         self._scheduler.start()
+        self._backfiller.start()
         self._deliverer.start()
         log.info(
             "started",
@@ -253,12 +261,15 @@ class Daemon:
         stopper.join(STOP_SECONDS)
         self._abandoned = stopper.is_alive()
         self._deliverer.stop(1.0)
+        self._backfiller.stop(1.0)
         self._evaluator.settle()
         if not self._abandoned:
             self._asker.close()
         log.info("stopped", abandoned=self._abandoned)
 
     def _slot(self, slot: Slot) -> None:
+        if self.board.current.slot is None:  # the first values should not stand on half a window
+            self._backfiller.caught_up.wait(min(CATCH_UP_SECONDS, slot.interval / 2))
         self._evaluator.run_slot(slot)
         self._assessor.assess_all(self._clock.now())
         self._deliverer.nudge()

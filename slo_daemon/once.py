@@ -1,6 +1,7 @@
 """One evaluation at one instant, without a store and without a daemon: for commands that ask once and go."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from slo_daemon.adapters.gauges import NoTelemetry
@@ -8,17 +9,21 @@ from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.app import NOTHING, load_specification, open_source
 from slo_daemon.core.pilot.records import Records
+from slo_daemon.core.slo.chunks import CELL, HOUR
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Slot, slot_at
 from slo_daemon.core.snapshot import Snapshot, Specification
-from slo_daemon.ports import StoreError
+from slo_daemon.ports import SourceError, StoreError
 from slo_daemon.settings import Settings
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.assess import Assessor
+from slo_daemon.workflows.backfill import Backfiller, Progress
 from slo_daemon.workflows.board import Board
 from slo_daemon.workflows.evaluate import Evaluator
+from slo_daemon.workflows.history import History
 from slo_daemon.workflows.report import Reporter, WrittenReport
 
+PHASE_SPAN = 6 * HOUR  # windows up to here are exact at any moment, not only on the 5-minute grid
 ONCE_SECONDS = 60.0  # of the slot of a one-shot command, however short the daemon's are
 
 
@@ -31,7 +36,9 @@ class Once:
     url: str
 
 
-def evaluate_once(settings: Settings, at: float | None) -> Once:
+def evaluate_once(
+    settings: Settings, at: float | None, shown: Callable[[Progress], object] = lambda _: None
+) -> Once:
     """Evaluate everything once at `at` (Unix seconds; None: the latest slot). Raises SpecError and ValueError.
 
     There is no memory, so a level is what this one look proves, whatever `alerting.for` says; incidents and feedback
@@ -49,8 +56,13 @@ def evaluate_once(settings: Settings, at: float | None) -> Once:
         source, telemetry, concurrency=settings.prometheus.concurrency, timeout=settings.prometheus.timeout
     )
     try:
-        evaluator = Evaluator(asker, store, board, clock, telemetry)
+        history = History(store, telemetry, CELL, PHASE_SPAN)
+        backfiller = Backfiller(asker, history, clock, telemetry)
+        evaluator = Evaluator(asker, history, store, board, clock, telemetry)
         evaluator.adopt(_without_memory(loaded.specification), {})
+        with suppress(SourceError):  # the slot itself says what is wrong with the source
+            backfiller.fill_phase(at, PHASE_SPAN)
+            backfiller.fill(at, shown)
         evaluator.run_slot(slot)
         reports = Reporter(Assessor(store, board, telemetry), store, telemetry).report_all(slot.time)
     finally:

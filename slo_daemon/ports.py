@@ -18,6 +18,7 @@ from slo_daemon.core.pilot.records import (
     NewIncident,
     Records,
 )
+from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.chunks import ChunkBlock
 from slo_daemon.core.slo.query import FailReason, Labels, Sample
 from slo_daemon.core.slo.state import SloState, Transition
@@ -230,6 +231,17 @@ class Store(Protocol):
         Meant for once a day: it also looks for asks and columns that no block has any more.
         """
 
+    def save_budget_points(self, points: Sequence[BudgetPoint]) -> None:
+        """Store points of burn-down plots; one of the same SLO and time is replaced.
+
+        In the same transaction older points are thinned out, of every SLO, as `core.slo.budget_points` says; now is the
+        newest of `points`. The points of an SLO that was removed stay until they are too old: if it comes back, its
+        plot goes on.
+        """
+
+    def budget_points(self, slo_id: str, since: float) -> tuple[BudgetPoint, ...]:
+        """The points of one SLO at `since` or later, oldest first."""
+
     def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
         """With a key that has stored an incident: that one, as it is now. Raises KeyReusedError."""
 
@@ -351,6 +363,12 @@ class Telemetry(Protocol):
 
     def backfill_missing(self, chunks: int) -> None:
         """So many hour chunks of asks are still to be asked for."""
+
+    def verified(self, result: str) -> None:
+        """A window was also asked directly: `agreed`, `drifted`, `failed` or `skipped`."""
+
+    def window_drift(self, pilot: str, slo: str, ratio: float) -> None:
+        """How far the sum of chunks was from the direct answer, in shares of the error budget."""
 
     def store_failed(self, reason: str) -> None:
         """The store refused a read or write."""

@@ -97,6 +97,7 @@ def _read_slo(place: Place, owner: Owner) -> Slo | None:
         freshness=freshness,
         group_by=group_by,
         forget_after=place.at("forget_after").read(leaves.duration) or DEFAULT_FORGET_AFTER,
+        scrape_interval=owner.scrape_interval,
         labels=tuple(sorted({**owner.labels, **dict(labels)}.items())),
         description=place.at("description").read(leaves.long_text) or "",
         runbook=place.at("runbook").read(leaves.url) or "",

@@ -1,6 +1,6 @@
 """Ask the source: the queries of a plan, a few at a time, all within the slot's deadline."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
@@ -8,8 +8,8 @@ from time import monotonic
 
 import structlog
 
-from slo_daemon.core.slo.query import Absent, Ask, Failed, FailReason, Query, QueryPlan, Reading, Samples
-from slo_daemon.ports import MetricSource, SourceError, Telemetry
+from slo_daemon.core.slo.query import Absent, Failed, FailReason, Query, Reading, Samples
+from slo_daemon.ports import MetricSource, RangeReply, SourceError, Telemetry
 
 log = structlog.get_logger(__name__)
 LEAST_TIME = 0.05  # seconds; with less left there is no point in asking
@@ -17,15 +17,15 @@ LEAST_TIME = 0.05  # seconds; with less left there is no point in asking
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """All readings of a plan, how many queries were sent, and how many samples they touched (None: not told)."""
+    """The reading of each query, how many were sent, and how many samples they touched (None: not told)."""
 
-    readings: Mapping[Ask, Reading]
+    readings: Sequence[Reading]
     queries: int
     samples: int | None
 
 
 class Asker:
-    """Sends the queries of plans. `concurrency`: how many at once; `timeout`: seconds for one query."""
+    """Sends queries. `concurrency`: how many at once; `timeout`: seconds for one query."""
 
     def __init__(
         self, source: MetricSource, telemetry: Telemetry, *, concurrency: int, timeout: float
@@ -45,21 +45,35 @@ class Asker:
         """The source's clock. Raises SourceError."""
         return self._source.server_time(self._timeout)
 
-    def ask(self, plan: QueryPlan, at: float, deadline: float) -> Answers:
-        """All readings of `plan` at time `at`; `deadline` in seconds of time.monotonic().
+    def ask(self, queries: Sequence[Query], at: float, deadline: float) -> Answers:
+        """A reading of each query at time `at`; `deadline` in seconds of time.monotonic().
 
-        Every ask gets a reading: what could not be asked in time is Failed.
+        What could not be asked in time is Failed.
         """
-        futures: list[tuple[Query, Future[tuple[Reading, int | None]]]] = [
-            (query, self._pool.submit(self._one, query, at, deadline)) for query in plan.queries
+        futures: list[Future[tuple[Reading, int | None]]] = [
+            self._pool.submit(self._one, query, at, deadline) for query in queries
         ]
-        readings: dict[Ask, Reading] = {}
+        readings: list[Reading] = []
         samples: int | None = None
-        for query, future in futures:
+        for future in futures:
             reading, touched = future.result()
             samples = samples if touched is None else (samples or 0) + touched
-            readings.update(query.readings(reading))
+            readings.append(reading)
         return Answers(readings, len(futures), samples)
+
+    def ask_range(self, promql: str, times: Sequence[float]) -> RangeReply:
+        """A query at each of these evenly spaced times, in the background of slots. Raises SourceError."""
+        started = monotonic()
+        if self.stopping:
+            raise SourceError(FailReason.TIMEOUT, "the daemon is stopping")
+        step = times[1] - times[0] if len(times) > 1 else 1.0
+        try:
+            reply = self._source.query_range(promql, times[0], times[-1], step, self._timeout)
+        except SourceError as error:
+            self._telemetry.query_failed(error.reason)
+            raise
+        self._telemetry.query_done(monotonic() - started, reply.samples)
+        return reply
 
     def stop(self) -> None:
         """Ask nothing more; what is under way ends by its own timeout."""
@@ -91,8 +105,3 @@ class Asker:
             return Failed(query.promql, FailReason.INTERNAL, repr(error)), None
         self._telemetry.query_done(monotonic() - started, reply.samples)
         return (Samples(query.promql, reply.rows) if reply.rows else Absent(query.promql)), reply.samples
-
-
-def all_failed(plan: QueryPlan, reason: FailReason, detail: str) -> dict[Ask, Reading]:
-    """Readings of a plan that was not asked at all."""
-    return {ask: Failed(query.promql, reason, detail) for query in plan.queries for ask in query.asks}

@@ -9,9 +9,10 @@ from time import monotonic
 import structlog
 
 from slo_daemon.core.quantity import show_duration
+from slo_daemon.core.slo.book import Seen
 from slo_daemon.core.slo.evaluation import evaluate, unusable
 from slo_daemon.core.slo.measurement import DataState
-from slo_daemon.core.slo.query import FailReason, Reading
+from slo_daemon.core.slo.query import FailReason
 from slo_daemon.core.slo.slo import SloInstance, split_id
 from slo_daemon.core.slo.state import SloState, Transition
 from slo_daemon.core.slo.step import Outcome, removal, step
@@ -20,6 +21,7 @@ from slo_daemon.core.snapshot import SloView, Snapshot, SourceView, Specificatio
 from slo_daemon.ports import Clock, Store, StoreError, Telemetry
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.board import Board
+from slo_daemon.workflows.history import History
 from slo_daemon.workflows.look import Looker
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,7 @@ class Evaluator:
     def __init__(
         self,
         asker: Asker,
+        history: History,
         store: Store,
         board: Board,
         clock: Clock,
@@ -41,7 +44,8 @@ class Evaluator:
         sinks: Sequence[str] = (),
     ) -> None:
         self._asker = asker
-        self._looker = Looker(asker, clock, telemetry)
+        self._history = history
+        self._looker = Looker(asker, history, clock, telemetry)
         self._store = store
         self._board = board
         self._clock = clock
@@ -60,6 +64,7 @@ class Evaluator:
             old = self._board.current
             known = {key: view.state for key, view in old.slos.items()} if states is None else dict(states)
             at = self._clock.now()
+            self._history.adopt(specification.slos, at)
             kept, gone = _bind(specification, known, old.slos, at)
             self._save(removals=[removal(state, at) for state in gone])
             self._board.change(
@@ -84,8 +89,8 @@ class Evaluator:
             if self._asker.stopping:
                 return before
             outcomes = [
-                self._outcome(instance, readings, look.source, before.slos.get(instance.id), slot)
-                for instance, readings in look.readings
+                self._outcome(instance, seen, look.source, before.slos.get(instance.id), slot)
+                for instance, seen in look.seen
             ]
             _log_source(before.source, look.source)
             views, gone = _views(outcomes, before.slos, slot)
@@ -118,6 +123,11 @@ class Evaluator:
             )
             return snapshot
 
+    @property
+    def busy(self) -> bool:
+        """Whether a slot is under way."""
+        return self._turn.locked()
+
     def settle(self) -> None:
         """Store what is owed, for the last moment before the store is closed. Does nothing while a slot hangs."""
         if not self._turn.acquire(blocking=False):
@@ -131,21 +141,21 @@ class Evaluator:
     def _outcome(
         self,
         instance: SloInstance,
-        readings: Mapping[str, Reading],
+        seen: Seen,
         source: SourceView,
         view: SloView | None,
         slot: Slot,
     ) -> Outcome:
         previous = view.state if view is not None else None
         try:
-            evaluation = evaluate(instance, readings, slot)
+            evaluation = evaluate(instance, seen, slot)
         except Exception as error:  # a bug in one SLO must not take the others along
             told = view is not None and view.evaluation is not None and view.evaluation.reason
             if told is not FailReason.INTERNAL:  # once, not in every slot
                 log.exception("slo_crashed", slo=instance.id)
             self._telemetry.slots(failed=1)
             detail = f"slo-daemon itself failed here, please report it: {error!r}"
-            evaluation = unusable(instance, readings, slot, detail)
+            evaluation = unusable(instance, slot, detail)
         if source.reason == FailReason.CLOCK_SKEW:  # a slot of a wrong time must leave no trace
             return Outcome(evaluation, previous or SloState(instance.id, since=slot.time), None)
         return step(evaluation, previous, source_down=not source.up)

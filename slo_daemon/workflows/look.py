@@ -1,16 +1,29 @@
-"""Look: all that a slot asks, in two rounds, and what each SLO got of it."""
+"""Look: all that a slot asks, in two rounds, and what each SLO sees of it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from slo_daemon.core.slo.evaluation import ages, asks, follow_up, groups, split, with_ages
-from slo_daemon.core.slo.query import Ask, Failed, FailReason, Labels, QueryPlan, Reading
-from slo_daemon.core.slo.slo import SloInstance
+from slo_daemon.core.slo.book import Entry, Seen, Sight, see
+from slo_daemon.core.slo.chunks import CELL
+from slo_daemon.core.slo.evaluation import unseen
+from slo_daemon.core.slo.grouping import groups_in, split
+from slo_daemon.core.slo.query import (
+    LAST_SEEN_RANGE,
+    Ask,
+    Failed,
+    FailReason,
+    Form,
+    Labels,
+    QueryPlan,
+    Reading,
+)
+from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.window import Slot
-from slo_daemon.core.snapshot import SloView, Snapshot, SourceView, Specification
+from slo_daemon.core.snapshot import SloView, Snapshot, SourceView
 from slo_daemon.ports import Clock, SourceError, Telemetry
-from slo_daemon.workflows.ask import Answers, Asker, all_failed
+from slo_daemon.workflows.ask import Asker
+from slo_daemon.workflows.history import History
 
 LARGEST_SKEW = 5.0  # seconds between the source's clock and ours
 NOT_THE_SOURCES = frozenset(  # reasons for which a question fails though the source is well
@@ -24,81 +37,114 @@ NOT_THE_SOURCES = frozenset(  # reasons for which a question fails though the so
     }
 )
 
-_Ages = Mapping[str, Reading]  # when the newest samples were, by part
+
+_Found = tuple[
+    SloInstance, Seen, Mapping[str, Reading]
+]  # an instance, what is seen of it, the ages that are known
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a slot has learned: the source, and the readings of every instance that is to be judged."""
+    """What a slot has learned: the source, and what is seen of every instance that is to be judged."""
 
     source: SourceView
-    readings: Sequence[tuple[SloInstance, Mapping[str, Reading]]]
+    seen: Sequence[tuple[SloInstance, Seen]]
     queries: int
     samples: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What a slot asks in its first round. It depends on the specification only: the time is an argument of every query."""
-
-    specification: Specification
-    asks: Mapping[str, Mapping[str, Ask]]  # by slo id, then by part
-    queries: QueryPlan
-
-    @staticmethod
-    def of(specification: Specification) -> "_Plan":
-        by_slo = {slo.id: asks(slo) for slo in specification.slos}
-        return _Plan(
-            specification,
-            by_slo,
-            QueryPlan.of(ask for parts in by_slo.values() for ask in parts.values()),
-        )
-
-    def readings(self, answers: Mapping[Ask, Reading]) -> dict[str, dict[str, Reading]]:
-        return {
-            slo_id: {name: answers[ask] for name, ask in parts.items()} for slo_id, parts in self.asks.items()
-        }
 
 
 class Looker:
     """Asks for one slot at a time."""
 
-    def __init__(self, asker: Asker, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(self, asker: Asker, history: History, clock: Clock, telemetry: Telemetry) -> None:
         self._asker = asker
+        self._history = history
         self._clock = clock
         self._telemetry = telemetry
-        self._plan = _Plan.of(Specification((), (), ""))
 
     def look(self, before: Snapshot, slot: Slot, deadline: float) -> Look:
         """Everything that can be known at `slot`; `deadline` in seconds of time.monotonic().
 
-        `before`: the specification to ask for, with the groups and ages that are known.
+        `before`: what was known, with the groups and ages that need not be asked again.
         """
-        specification = before.specification
-        if self._plan.specification is not specification:
-            self._plan = _Plan.of(specification)
-        plan, source = self._plan, self._look_at_source()
+        history, source = self._history, self._look_at_source()
+        feeds, plan = history.feeds, history.direct
+        queries = (*(feed.query for feed in feeds), *plan.queries)
         if source.up:
-            first = self._asker.ask(plan.queries, slot.time, deadline)
-            source = self._doubted(source, first.readings)
+            first = self._asker.ask(queries, slot.time, deadline)
+            readings, count, samples = first.readings, first.queries, first.samples
+            source = self._doubted(source, readings)
         else:
             reason = FailReason(source.reason)
-            first = Answers(all_failed(plan.queries, reason, source.detail), 0, None)
-        readings = plan.readings(first.readings)
-        known = _known(specification, readings, before.slos.values(), slot)
-        more = {slo.id: follow_up(slo, readings[slo.id], known[slo.id]) for slo in specification.slos}
-        second = self._asker.ask(
-            QueryPlan.of(ask for parts in more.values() for ask in parts.values()), slot.time, deadline
+            readings = [Failed(query.promql, reason, source.detail) for query in queries]
+            count, samples = 0, None
+        failed = history.take_slot(list(zip(feeds, readings, strict=False)), slot)
+        direct: dict[Ask, Reading] = {}
+        for query, reading in zip(plan.queries, readings[len(feeds) :], strict=True):
+            direct.update(query.readings(reading))
+        found = self._found(before, slot, direct, failed)
+        asked = self._ask_ages(before, found, slot, deadline) if source.up else _Ages({}, 0, 0)
+        seen = [(instance, _with_ages(one, asked.of(instance), known)) for instance, one, known in found]
+        return Look(
+            source, seen, count + asked.queries, None if samples is None else samples + (asked.samples or 0)
         )
-        for slo_id, parts in more.items():
-            readings[slo_id] |= {name: second.readings[ask] for name, ask in parts.items()}
-        of_instances = [
-            (SloInstance(slo, group), with_ages(own, known[slo.id][group]))
-            for slo in specification.slos
-            for group, own in split(slo, readings[slo.id], known[slo.id]).items()
-        ]
-        samples = None if first.samples is None else first.samples + (second.samples or 0)
-        return Look(source, of_instances, first.queries + second.queries, samples)
+
+    def _found(
+        self, before: Snapshot, slot: Slot, direct: Mapping[Ask, Reading], failed: Mapping[str, Failed]
+    ) -> list[_Found]:
+        """Every instance, what is seen of it, and the ages that are known of its selectors."""
+        known: dict[str, dict[Labels, SloView]] = defaultdict(dict)
+        for view in before.slos.values():
+            known[view.instance.slo.id][view.instance.group] = view
+        found: list[_Found] = []
+        with self._history.sight(slot.time) as sight:
+            for slo in before.specification.slos:
+                entry = self._history.entries[slo.id]
+                own = {name: direct[ask] for name, ask in entry.direct.items()}
+                views = known[slo.id]
+                groups = _groups(entry, sight, own, views)
+                parts = split(own, slo.group_by, groups)
+                for group in groups:
+                    seen = see(entry, group, sight, parts[group], failed)
+                    found.append(
+                        (SloInstance(slo, group), seen, _known_ages(seen, views.get(group), slo, slot))
+                    )
+        return found
+
+    def _ask_ages(
+        self,
+        before: Snapshot,
+        found: Sequence[_Found],
+        slot: Slot,
+        deadline: float,
+    ) -> "_Ages":
+        """When the newest sample was, of selectors that show no fresh ones; asked once for all groups of an SLO."""
+        wanted: dict[tuple[str, str], Ask] = {}
+        for instance, seen, known in found:
+            slo = instance.slo
+            for probe in unseen(slo, seen, slot):
+                if probe.last_seen not in known:
+                    ask = Ask(Form.LAST_SEEN, probe.selector, LAST_SEEN_RANGE, slo.group_by)
+                    wanted[slo.id, probe.last_seen] = ask
+        if not wanted:
+            return _Ages({}, 0, 0)
+        plan = QueryPlan.of(wanted.values())
+        answers = self._asker.ask(plan.queries, slot.time, deadline)
+        readings: dict[Ask, Reading] = {}
+        for query, reading in zip(plan.queries, answers.readings, strict=True):
+            readings.update(query.readings(reading))
+        by_slo: dict[str, dict[str, Reading]] = defaultdict(dict)
+        for (slo_id, name), ask in wanted.items():
+            by_slo[slo_id][name] = readings[ask]
+        groups: dict[str, list[Labels]] = defaultdict(list)
+        for instance, _, _ in found:
+            if instance.slo.id in by_slo:
+                groups[instance.slo.id].append(instance.group)
+        slos = {slo.id: slo for slo in before.specification.slos}
+        own = {
+            slo_id: split(parts, slos[slo_id].group_by, groups[slo_id]) for slo_id, parts in by_slo.items()
+        }
+        return _Ages(own, answers.queries, answers.samples)
 
     def _look_at_source(self) -> SourceView:
         """One cheap question before all others: is the source there, and do its clock and ours agree?"""
@@ -118,10 +164,10 @@ class Looker:
         self._telemetry.source_up(up=True)
         return SourceView(True, "", "", skew)
 
-    def _doubted(self, source: SourceView, answers: Mapping[Ask, Reading]) -> SourceView:
+    def _doubted(self, source: SourceView, readings: Sequence[Reading]) -> SourceView:
         """A source that tells the time, but answers no question at all for a reason of its own, is down as well."""
-        failed = [reading for reading in answers.values() if isinstance(reading, Failed)]
-        if self._asker.stopping or not failed or len(failed) < len(answers):
+        failed = [reading for reading in readings if isinstance(reading, Failed)]
+        if self._asker.stopping or not failed or len(failed) < len(readings):
             return source
         if any(one.reason in NOT_THE_SOURCES for one in failed):
             return source
@@ -132,26 +178,51 @@ class Looker:
         return SourceView(False, reason.value, detail, skew)
 
 
-def _known(
-    specification: Specification,
-    readings: Mapping[str, Mapping[str, Reading]],
-    shown: Iterable[SloView],
-    slot: Slot,
-) -> dict[str, dict[Labels, _Ages]]:
-    """Every SLO with its groups, those that have samples and those that had, and the ages that are known of each.
+@dataclass(frozen=True, slots=True)
+class _Ages:
+    """When the newest samples were, by SLO, group and part."""
+
+    own: Mapping[str, Mapping[Labels, Mapping[str, Reading]]]
+    queries: int
+    samples: int | None
+
+    def of(self, instance: SloInstance) -> Mapping[str, Reading]:
+        return self.own.get(instance.slo.id, {}).get(instance.group, {})
+
+
+def _groups(
+    entry: Entry, sight: Sight, direct: Mapping[str, Reading], views: Mapping[Labels, SloView]
+) -> list[Labels]:
+    """The groups of an SLO: those that have samples and those that had.
 
     A grouped SLO without any group is judged as a whole: else nobody would notice that nothing is measured.
     """
-    views: dict[str, dict[Labels, SloView]] = defaultdict(dict)
-    for view in shown:
-        views[view.instance.slo.id][view.instance.group] = view
-    known: dict[str, dict[Labels, _Ages]] = {}
-    for slo in specification.slos:
-        own = views[slo.id]
-        found = groups(slo, readings[slo.id])
-        if slo.group_by:
-            found = (found | own.keys()) - {()} or {()}
-        known[slo.id] = {
-            group: ages(own[group].evaluation, slot) if group in own else {} for group in sorted(found)
-        }
-    return known
+    by = entry.slo.group_by
+    if not by:
+        return [()]
+    found = set(views)
+    if entry.proof:
+        since = sight.at - max(0, entry.slo.freshness - CELL)
+        found |= sight.groups(entry.keys[entry.proof], by, since)
+    for reading in direct.values():
+        found |= groups_in(reading, by)
+    return sorted(found - {()}) or [()]
+
+
+def _known_ages(seen: Seen, view: SloView | None, slo: Slo, slot: Slot) -> Mapping[str, Reading]:
+    """When the newest samples were, as the evaluation before learned it: still true where there are no fresh ones.
+
+    Not if so much time has passed that samples may have come and gone since.
+    """
+    before = view.evaluation if view is not None else None
+    if before is None or not 0.0 <= slot.time - before.slot.time <= slo.freshness:
+        return {}
+    names = [probe.last_seen for probe in unseen(slo, seen, slot)]
+    ages = {name: before.readings[name] for name in names if name in before.readings}
+    return {name: reading for name, reading in ages.items() if not isinstance(reading, Failed)}
+
+
+def _with_ages(seen: Seen, asked: Mapping[str, Reading], known: Mapping[str, Reading]) -> Seen:
+    if not asked and not known:
+        return seen
+    return replace(seen, readings={**known, **seen.readings, **asked})

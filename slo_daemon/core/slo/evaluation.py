@@ -1,19 +1,23 @@
-"""From readings to what is true of an SLO at one slot: the value, whether the objective is met, and the level's evidence.
+"""From what was seen to what is true of an SLO at one slot: the value, whether the objective is met, and the level's evidence.
 
-`asks` and `follow_up` say what must be known; `evaluate` turns the readings into an Evaluation. Every slot asks for
-the parts of the value and, beside them, whether the selectors have samples at all: a target that died looks perfect in
-a long window.
+Beside the value every slot must prove that the data is fresh: a target that died looks perfect in a long window.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
 from typing import assert_never
 
 from slo_daemon.core.quantity import show_duration
+from slo_daemon.core.slo.book import LAST_SEEN, Probe, Seen
+from slo_daemon.core.slo.budget import Budget, BudgetMethod, budget
+from slo_daemon.core.slo.burn_rate import BurnRate, burn_levels, burn_rates
+from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.measurement import (
+    INCOMPLETE,
+    NO_BUCKET_EDGE,
+    TOO_FEW_EVENTS,
     DataState,
     Measured,
     Measurement,
@@ -23,24 +27,13 @@ from slo_daemon.core.slo.measurement import (
     Unavailable,
 )
 from slo_daemon.core.slo.objective import Level
-from slo_daemon.core.slo.query import (
-    LAST_SEEN_RANGE,
-    Absent,
-    Ask,
-    Failed,
-    FailReason,
-    Form,
-    Labels,
-    Reading,
-    Sample,
-    Samples,
-)
-from slo_daemon.core.slo.selector import Selector
+from slo_daemon.core.slo.query import Absent, Failed, FailReason, Reading, Samples
+from slo_daemon.core.slo.sli import Raw
 from slo_daemon.core.slo.sli.parts import Need, Part
 from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.window import Slot
 
-_FRESH, _LAST_SEEN = "fresh: ", "last seen: "
+_BLIND = Seen((), {}, 0.0)
 
 
 class Reason(StrEnum):
@@ -49,8 +42,9 @@ class Reason(StrEnum):
     MET = "met"
     MISSED = "missed"
     BEYOND_LAST_BUCKET = "beyond_last_bucket"
-    NO_BUCKET_EDGE = "no_bucket_edge"
-    TOO_FEW_EVENTS = "too_few_events"
+    NO_BUCKET_EDGE = NO_BUCKET_EDGE
+    TOO_FEW_EVENTS = TOO_FEW_EVENTS
+    INCOMPLETE_WINDOW = INCOMPLETE
     NO_TRAFFIC = "no_traffic"
     NO_DATA = "no_data"
     STALE = "stale"
@@ -60,19 +54,36 @@ class Reason(StrEnum):
 class Evidence:
     """What one look shows of the level.
 
-    `proven`: the level that the value surely reaches. `possible`: the level that cannot be excluded. `clear`: the same
-    with the value also held against the clear thresholds; only a look with `clear` below the level counts towards
-    lowering it.
+    `proven`: the level that the value and the burn rates surely reach. `possible`: the level that cannot be excluded.
+    `clear`: the same with the value also held against the clear thresholds; only a look with `clear` below the level
+    counts towards lowering it. `by_value`, `burning`: what the value and the burn rates each prove.
     """
 
     proven: Level
     possible: Level
     clear: Level
+    by_value: Level = Level.NONE
+    burning: Level = Level.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class WindowValue:
+    """One window of an SLO: how much of it was seen, the events counted in it, and the SLI where it has one."""
+
+    window: str
+    coverage: float | None
+    good: float | None
+    total: float | None
+    value: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What is true of one SLO at one slot. `readings`: every part by name, with the query it was asked in."""
+    """What is true of one SLO at one slot. `readings`: every part by name, with the query it was asked in.
+
+    `coverage`: the share of the SLO's own window that was seen. `whole`: the SLI over the budget's window, for kinds
+    whose budget counts slices of time.
+    """
 
     instance: SloInstance
     slot: Slot
@@ -83,6 +94,11 @@ class Evaluation:
     detail: str
     evidence: Evidence | None  # None: could not look
     readings: Mapping[str, Reading]
+    coverage: float | None = None
+    budget: Budget | None = None
+    burn_rates: tuple[BurnRate, ...] = ()
+    seen: Seen = _BLIND
+    whole: Measurement | None = None
 
     @property
     def value(self) -> float | None:
@@ -90,150 +106,160 @@ class Evaluation:
         return self.measurement.value if isinstance(self.measurement, Measured) else None
 
 
-def asks(slo: Slo) -> dict[str, Ask]:
-    """Everything that a slot asks for this SLO, by name: the parts of the value over its window, and its probes."""
-    probes = {_fresh(s): Ask(Form.PRESENCE, s, slo.freshness, slo.group_by) for s in slo.indicator.probes()}
-    return slo.indicator.asks(slo.window.seconds, slo.group_by) | probes
+def evaluate(instance: SloInstance, seen: Seen, slot: Slot) -> Evaluation:
+    """One SLO (or group) at one slot."""
+    slo = instance.slo
+    measurement = _measure(instance, seen, slot)
+    state, met, reason, detail, evidence = _judge(slo, measurement)
+    left, whole = None, None
+    rates: tuple[BurnRate, ...] = ()
+    if slo.budget is not None and seen.budget is not None:
+        policy, tallies = slo.budget, seen.tallies or {}
+        pace = _pace(slo, seen)
+        left = budget(
+            policy, seen.budget, slot.time,
+            pace=tallies.get(pace), pace_seconds=pace, backfilling=seen.backfilling,
+        )  # fmt: skip
+        if slo.burn is not None and slo.burn.pairs:
+            rates = burn_rates(slo.burn, policy, tallies, policy.window.seconds)
+            if slo.burn.alerts and evidence is not None:
+                evidence = _with_burn(evidence, rates)
+        if seen.whole is not None and seen.whole_coverage > 0.0:
+            whole = _over_budget(slo, seen, slot)
+    coverage = None if "value" in seen.readings and isinstance(slo.indicator, Raw) else seen.coverage
+    return Evaluation(
+        instance, slot, measurement, met, state, reason, detail, evidence, seen.readings, coverage, left, rates, seen,
+        whole,
+    )  # fmt: skip
 
 
-def follow_up(
-    slo: Slo, readings: Mapping[str, Reading], known: Mapping[Labels, Mapping[str, Reading]]
-) -> dict[str, Ask]:
-    """What to ask in a second round: when the newest sample was, of selectors whose probe is empty.
-
-    `known`: the groups that must be accounted for (for an SLO without `group_by` the one empty group), with the ages
-    that need not be asked again.
-    """
-    found = {}
-    for selector in slo.indicator.probes():
-        name, probe = _last_seen(selector), readings[_fresh(selector)]
-        ageless = {group for group, ages in known.items() if name not in ages}
-        if not isinstance(probe, Failed) and not ageless <= _present(slo, probe):
-            found[name] = Ask(Form.LAST_SEEN, selector, LAST_SEEN_RANGE, slo.group_by)
-    return found
+def burning(evaluation: Evaluation) -> str:
+    """Which burn rates fire, worst first: `burning 20.1 x over 1h and 25 x over 5m; 14.4 x is too fast`."""
+    firing = sorted((r for r in evaluation.burn_rates if r.firing), key=lambda r: -r.pair.severity)
+    return "; ".join(
+        f"burning {r.long_rate or 0.0:.3g} x over {show_duration(r.pair.long)} and {r.short_rate or 0.0:.3g} x over "
+        f"{show_duration(r.pair.short)}; more than {r.threshold:.3g} x is too fast"
+        for r in firing
+    )
 
 
-def ages(evaluation: Evaluation | None, slot: Slot) -> dict[str, Reading]:
-    """When the newest samples were, as an evaluation learned it: still true at `slot` where a probe is still empty.
-
-    Not if so much time has passed that samples may have come and gone since.
-    """
-    if evaluation is None:
-        return {}
-    passed = slot.time - evaluation.slot.time
-    if not 0.0 <= passed <= evaluation.instance.slo.freshness:
-        return {}
-    return {
-        name: reading
-        for name, reading in evaluation.readings.items()
-        if name.startswith(_LAST_SEEN) and not isinstance(reading, Failed)
-    }
-
-
-def with_ages(readings: Mapping[str, Reading], known: Mapping[str, Reading]) -> Mapping[str, Reading]:
-    """An instance's readings, with the known ages of what its probes did not find and nobody asked again."""
-    older = {
-        name: reading
-        for name, reading in known.items()
-        if isinstance(readings.get(_FRESH + name.removeprefix(_LAST_SEEN)), Absent)
-    }
-    return {**older, **readings} if older else readings
-
-
-def groups(slo: Slo, readings: Mapping[str, Reading]) -> set[Labels]:
-    """The groups that have samples; for an SLO without `group_by` the one empty group."""
-    if not slo.group_by:
-        return {()}
-    probes = (readings[_fresh(selector)] for selector in slo.indicator.probes())
-    return set[Labels]().union(*(_present(slo, probe) for probe in probes)) - {()}
-
-
-def split(
-    slo: Slo, readings: Mapping[str, Reading], wanted: Iterable[Labels]
-) -> dict[Labels, Mapping[str, Reading]]:
-    """The readings of every wanted group. The empty group of a grouped SLO gets the rows that belong to no group."""
-    if not slo.group_by:
-        return {(): readings}
-    own: dict[Labels, dict[str, Reading]] = {group: {} for group in wanted}
-    for name, reading in readings.items():
-        rows = _rows_by_group(slo, reading)
-        for group, parts in own.items():
-            found = rows.get(group)
-            if not isinstance(reading, Samples):
-                parts[name] = reading
-            else:
-                parts[name] = Samples(reading.promql, tuple(found)) if found else Absent(reading.promql)
-    return dict(own)
-
-
-def _present(slo: Slo, probe: Reading) -> set[Labels]:
-    if slo.group_by:
-        return set(_rows_by_group(slo, probe))
-    return {()} if isinstance(probe, Samples) else set()
-
-
-def _rows_by_group(slo: Slo, reading: Reading) -> dict[Labels, list[Sample]]:
-    """Rows by group, without the group's labels. A row that lacks a grouping label belongs to no group: to the empty one."""
-    found: dict[Labels, list[Sample]] = defaultdict(list)
-    for row in reading.rows if isinstance(reading, Samples) else ():
-        group = tuple(pair for pair in row.labels if pair[0] in slo.group_by and pair[1])
-        if len(group) == len(slo.group_by):
-            rest = tuple(pair for pair in row.labels if pair[0] not in slo.group_by)
-            found[group].append(Sample(rest, row.value))
-        else:
-            found[()].append(row)
-    return found
-
-
-def _fresh(selector: Selector) -> str:
-    return f"{_FRESH}{selector}"
-
-
-def _last_seen(selector: Selector) -> str:
-    return f"{_LAST_SEEN}{selector}"
-
-
-def evaluate(instance: SloInstance, readings: Mapping[str, Reading], slot: Slot) -> Evaluation:
-    """One SLO (or group) at one slot. `readings`: its own ones, by the names of `asks` and `follow_up`."""
-    measurement = _measure(instance, readings, slot)
-    state, met, reason, detail, evidence = _judge(instance.slo, measurement)
-    return Evaluation(instance, slot, measurement, met, state, reason, detail, evidence, readings)
-
-
-def unusable(instance: SloInstance, readings: Mapping[str, Reading], slot: Slot, detail: str) -> Evaluation:
+def unusable(instance: SloInstance, slot: Slot, detail: str) -> Evaluation:
     """An evaluation that could not be made, for no fault of the source."""
     reason = FailReason.INTERNAL
     measurement = Unavailable(reason, detail)
-    return Evaluation(instance, slot, measurement, None, DataState.ERROR, reason, detail, None, readings)
+    return Evaluation(instance, slot, measurement, None, DataState.ERROR, reason, detail, None, {})
 
 
-def _measure(instance: SloInstance, readings: Mapping[str, Reading], slot: Slot) -> Measurement:
+def windows(evaluation: Evaluation) -> tuple[WindowValue, ...]:
+    """Every window that was looked at: the SLO's own, the lookbacks in which it counts events, and its budget's."""
+    slo, seen = evaluation.instance.slo, evaluation.seen
+    good = total = None
+    match evaluation.measurement:
+        case Measured(good=counted, total=every):
+            good, total = counted, every
+        case NoTraffic():
+            total = 0.0
+    found = [WindowValue(str(slo.window), evaluation.coverage, good, total, evaluation.value)]
+    if slo.budget is None or seen.budget is None:
+        return tuple(found)
+    if slo.budget.method is BudgetMethod.OCCURRENCES:
+        spans = {span: tally for span, tally in (seen.tallies or {}).items() if span != slo.window.seconds}
+        named = [(show_duration(span), tally) for span, tally in sorted(spans.items())]
+        for name, tally in (*named, (str(slo.budget.window), seen.budget)):
+            if name != str(slo.window):
+                found.append(
+                    WindowValue(
+                        name, tally.coverage, tally.good, tally.total, _share(slo, tally.good, tally.total)
+                    )
+                )
+    else:
+        value = evaluation.whole.value if isinstance(evaluation.whole, Measured) else None
+        every = evaluation.whole.total if isinstance(evaluation.whole, Measured) else None
+        share = seen.whole_coverage if seen.whole is not None else seen.budget.coverage
+        found.append(WindowValue(str(slo.budget.window), share, None, every, value))
+    return tuple(found)
+
+
+def _share(slo: Slo, good: float, total: float) -> float | None:
+    """The SLI of counted events: the share of good ones, or of bad ones where that is what the objective is about."""
+    if total <= 0.0:
+        return None
+    as_bad = getattr(slo.indicator, "as_good", True) is False
+    return (total - good if as_bad else good) / total
+
+
+def _pace(slo: Slo, seen: Seen) -> int:
+    """The lookback of the budget's forecast: the longest one up to a day, unless the window is short."""
+    assert slo.budget is not None  # noqa: S101
+    limit = max(3_600, min(86_400, slo.budget.window.seconds // 30))
+    return max((span for span in seen.tallies or {} if span <= limit), default=0)
+
+
+def _with_burn(evidence: Evidence, rates: tuple[BurnRate, ...]) -> Evidence:
+    proven, possible = burn_levels(rates)
+    return Evidence(
+        max(evidence.proven, proven),
+        max(evidence.possible, possible),
+        max(evidence.clear, possible),
+        evidence.by_value,
+        proven,
+    )
+
+
+def _over_budget(slo: Slo, seen: Seen, slot: Slot) -> Measurement | None:
+    assert slo.budget is not None  # noqa: S101
+    assert seen.whole is not None  # noqa: S101
+    parts = {name: reading for name, reading in seen.whole.items() if not isinstance(reading, Failed)}
+    span = slot.time - slo.budget.window.start(slot.time)
+    if any(isinstance(part, Absent) for part in parts.values()):
+        return None
+    return slo.indicator.measure(parts, Need(slo.objective, 0.0, span, seen.whole_coverage))
+
+
+def _measure(instance: SloInstance, seen: Seen, slot: Slot) -> Measurement:
     slo = instance.slo
     parts: dict[str, Part] = {}
-    for name, reading in readings.items():
+    for name, reading in seen.readings.items():
         if not isinstance(reading, Failed):
             parts[name] = reading
-        elif not name.startswith(_LAST_SEEN):  # an age is of no interest where the probe has samples
+        elif not name.startswith(LAST_SEEN):  # an age is of no interest where there are fresh samples
             return Unavailable(reading.reason, reading.detail)
     missing = None
-    for selector in slo.indicator.probes():
-        probe = parts[_fresh(selector)]
-        if isinstance(probe, Absent):
-            missing = missing or selector
+    stale = not _is_fresh(slo, seen, slot)
+    for about in seen.probes:
+        probe = parts.get(about.fresh)
+        if stale or isinstance(probe, Absent):
+            missing = missing or about
         elif slo.group_by and not instance.group:
-            detail = f"no series of {selector} has every label of group_by: {', '.join(slo.group_by)}"
+            detail = f"no series of {about.selector} has every label of group_by: {', '.join(slo.group_by)}"
             return Unavailable(FailReason.SHAPE, detail)
-        elif not all(row.value > 0 for row in probe.rows):
+        elif probe is not None and not all(row.value > 0 for row in probe.rows):
             return Unavailable(FailReason.VALUE, f"no number of samples in the answer to {probe.promql}")
     if missing is not None:
-        return _missing(slo, missing, readings, slot)
-    return slo.indicator.measure(parts, Need(slo.objective, slo.needed_events(), slo.window.seconds))
+        return _missing(slo, missing, seen, slot)
+    need = Need(slo.objective, slo.needed_events(), slo.window.seconds, seen.coverage)
+    return slo.indicator.measure(parts, need)
 
 
-def _missing(slo: Slo, selector: Selector, readings: Mapping[str, Reading], slot: Slot) -> Measurement:
+def _is_fresh(slo: Slo, seen: Seen, slot: Slot) -> bool:
+    """Whether the chunks show samples that are new enough; True where only direct probes can tell."""
+    return seen.newest is None or seen.newest >= slot.time - max(0, slo.freshness - CELL)
+
+
+def unseen(slo: Slo, seen: Seen, slot: Slot) -> tuple[Probe, ...]:
+    """The probes that show no fresh sample; none where asking failed."""
+    stale = not _is_fresh(slo, seen, slot)
+    if not stale and seen.newest is not None:
+        return ()
+    if any(isinstance(reading, Failed) for reading in seen.readings.values()):
+        return ()
+    return tuple(p for p in seen.probes if stale or isinstance(seen.readings.get(p.fresh), Absent))
+
+
+def _missing(slo: Slo, about: Probe, seen: Seen, slot: Slot) -> Measurement:
     """Stale when there ever was a sample, as far as we can see; else the metric does not exist."""
-    limit = show_duration(slo.freshness)
-    last_seen = readings.get(_last_seen(selector))
+    limit, selector = show_duration(slo.freshness), about.selector
+    last_seen = seen.readings.get(about.last_seen)
     if isinstance(last_seen, Failed):
         return Unavailable(last_seen.reason, last_seen.detail)
     if isinstance(last_seen, Samples):
@@ -241,10 +267,13 @@ def _missing(slo: Slo, selector: Selector, readings: Mapping[str, Reading], slot
         if not all(map(isfinite, times)):
             return Unavailable(FailReason.VALUE, f"Prometheus answered {times} to {last_seen.promql}")
         age = slot.time - max(times)
+        if age <= slo.freshness and isinstance(seen.readings.get(about.fresh), Samples | None):
+            return NoData(f"fewer than two samples of {selector} lie in the last {show_duration(CELL)}")
         return Stale(
             age, f"the newest sample of {selector} is about {show_duration(age)} old; the limit is {limit}"
         )
-    if any(isinstance(readings[name], Samples) for name in slo.indicator.asks(slo.window.seconds, ())):
+    parts = [reading for name, reading in seen.readings.items() if not name.startswith(LAST_SEEN)]
+    if any(isinstance(part, Samples) for part in parts):
         return Stale(
             None, f"no sample of {selector} within {limit}, though the window still holds older ones"
         )
@@ -277,15 +306,22 @@ def _judge_value(slo: Slo, measured: Measured) -> _Judgement:
     worst = objective.worse(measured.low, measured.high)
     possible = objective.threshold_level(worst)
     still = objective.threshold_level(measured.value, clearing=True, margin=margin)
-    evidence = Evidence(objective.threshold_level(best), possible, max(possible, still))
+    proven = objective.threshold_level(best)
+    evidence = Evidence(proven, possible, max(possible, still), proven)
     shown = f"{objective.unit.show(measured.value)} against {objective}"
     if objective.met(worst):
         return DataState.OK, True, Reason.MET, shown, evidence
     if not objective.met(best):
-        if measured.value == float("inf"):
+        if measured.value == inf:
             edge = objective.unit.show(measured.facts["lower_edge"])
             shown = f"beyond the last bucket edge {edge} against {objective}"
             return DataState.OK, False, Reason.BEYOND_LAST_BUCKET, shown, evidence
         return DataState.OK, False, Reason.MISSED, shown, evidence
-    reason = Reason.TOO_FEW_EVENTS if measured.limit == "too_few_events" else Reason.NO_BUCKET_EDGE
-    return DataState.UNKNOWN, None, reason, measured.working[-1], evidence
+    return DataState.UNKNOWN, None, _REASONS[measured.limit], measured.working[-1], evidence
+
+
+_REASONS = {
+    NO_BUCKET_EDGE: Reason.NO_BUCKET_EDGE,
+    TOO_FEW_EVENTS: Reason.TOO_FEW_EVENTS,
+    INCOMPLETE: Reason.INCOMPLETE_WINDOW,
+}

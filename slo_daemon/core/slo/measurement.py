@@ -6,6 +6,10 @@ from enum import StrEnum
 
 from slo_daemon.core.slo.query import FailReason
 
+NO_BUCKET_EDGE = "no_bucket_edge"  # why a value has a range: between two bucket edges
+TOO_FEW_EVENTS = "too_few_events"  # the events claim no more than this range
+INCOMPLETE = "incomplete_window"  # some of the window was not seen
+
 
 class DataState(StrEnum):
     """Could we look? The value of the label `state` on `slo_data_state`."""
@@ -22,9 +26,9 @@ class DataState(StrEnum):
 class Measured:
     """A value in the base unit, and the range in which the true value surely lies (`low` <= value <= `high`).
 
-    The range is a point for counted events. It is wider where the data cannot tell: between two bucket edges, or with
-    too few events to claim anything (then it is the exact 95 % binomial interval); `limit` names which. An infinite
-    value lies beyond the last bucket. `good` and `total`: events in the window, for the kinds that count events.
+    The range is a point for counted events. It is wider where the data cannot tell: between two bucket edges, with too few
+    events to claim anything (then it is the exact 95 % binomial interval), or where some of the window was not seen (then
+    it holds what the rest could make of it); `limit` names which. An infinite value lies beyond the last bucket. `good` and `total`: events in the window, for the kinds that count events.
     """
 
     value: float
@@ -32,7 +36,7 @@ class Measured:
     high: float
     good: float | None = None
     total: float | None = None
-    limit: str = ""  # "", "no_bucket_edge" or "too_few_events"
+    limit: str = ""  # "", NO_BUCKET_EDGE, TOO_FEW_EVENTS or INCOMPLETE
     working: tuple[str, ...] = ()  # the arithmetic, for people
     facts: Mapping[str, float] = field(default_factory=dict)  # for machines: bucket edges and the like
 

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import ceil, inf, isfinite, log10
 
-from slo_daemon.core.quantity import BASE_UNITS, Dimension, Unit
-from slo_daemon.core.slo.evaluation import Evaluation, Reason
-from slo_daemon.core.slo.measurement import Measured
-from slo_daemon.core.slo.objective import Direction, Objective
+from slo_daemon.core.quantity import BASE_UNITS, UNITS, Dimension, Unit
+from slo_daemon.core.slo.budget import Budget, BudgetState, spent_out
+from slo_daemon.core.slo.burn_rate import BurnRate
+from slo_daemon.core.slo.evaluation import Evaluation, Reason, burning
+from slo_daemon.core.slo.measurement import INCOMPLETE, TOO_FEW_EVENTS, Measured
+from slo_daemon.core.slo.objective import Direction, Level, Objective
 from slo_daemon.core.slo.slo import SloInstance
 
 FEWEST_DIGITS = 3
@@ -83,9 +85,8 @@ def say_evaluation(evaluation: Evaluation | None) -> str:
     measurement, objective = evaluation.measurement, evaluation.instance.slo.objective
     if evaluation.met is not None and isinstance(measurement, Measured):
         note = ", beyond the last bucket edge," if evaluation.reason is Reason.BEYOND_LAST_BUCKET else ""
-        doubt = say_doubt(evaluation)
         shown = f"{say_measured(measurement, objective)}{note} against {say_objective(objective)}"
-        return f"{shown}; {doubt}" if doubt else shown
+        return "; ".join(filter(None, (shown, say_doubt(evaluation))))
     return evaluation.detail
 
 
@@ -94,11 +95,72 @@ def say_doubt(evaluation: Evaluation) -> str:
     evidence, measurement = evaluation.evidence, evaluation.measurement
     if evidence is None or evidence.possible <= evidence.proven or not isinstance(measurement, Measured):
         return ""
-    threshold = evaluation.instance.slo.objective.threshold(evidence.possible)
-    if measurement.limit == "too_few_events" or threshold is None:
-        return f"may be {evidence.possible.word}: too few events to tell"
-    edge = with_unit(format(threshold.amount, "f"), threshold.unit)
-    return f"may be {evidence.possible.word}: no bucket edge at {edge}"
+    may, objective = f"may be {evidence.possible.word}", evaluation.instance.slo.objective
+    if objective.threshold_level(objective.worse(measurement.low, measurement.high)) < evidence.possible:
+        pairs = [str(r.pair) for r in evaluation.burn_rates if _may_raise(r, evidence.possible)]
+        return f"{may}: too little was seen of {', '.join(pairs)} to tell the burn rates"
+    threshold = objective.threshold(evidence.possible)
+    if measurement.limit == INCOMPLETE:
+        return f"{may}: only {say_share(evaluation.coverage or 0.0)} of the window was seen"
+    if measurement.limit == TOO_FEW_EVENTS or threshold is None:
+        return f"{may}: too few events to tell"
+    return f"{may}: no bucket edge at {with_unit(format(threshold.amount, 'f'), threshold.unit)}"
+
+
+def _may_raise(rate: BurnRate, level: Level) -> bool:
+    return rate.firing is None and rate.pair.severity is level
+
+
+def say_cause(evaluation: Evaluation | None) -> str:
+    """Which burn rates are too fast, where they move the level; else empty."""
+    if evaluation is None or evaluation.evidence is None or not evaluation.evidence.burning:
+        return ""
+    return burning(evaluation)
+
+
+def say_share(share: float) -> str:
+    """A share of something: `43.2 %`; never rounded to nothing or to all."""
+    return say_value(share, UNITS["%"])
+
+
+def say_rate(rate: float | None, threshold: float) -> str:
+    """A burn rate: `14.44` beside a threshold of 14.4; a dash where nothing was counted."""
+    return "–" if rate is None else say_value(rate, UNITS[""], [threshold])
+
+
+def say_threshold(threshold: float) -> str:
+    """The burn rate that is too fast when it is exceeded: `14.4`."""
+    return say_value(threshold, UNITS[""])
+
+
+def say_seen(budget: Budget) -> str:
+    """`43 % of 30d seen`."""
+    return f"{say_share(budget.tally.coverage)} of {budget.policy.window} seen"
+
+
+def say_left(budget: Budget | None) -> str:
+    """What is left, never healthier than it is known: `62.3 %`, `62.3 % (partial: 43 % of 30d seen)`."""
+    if budget is None:
+        return "–"
+    left = "nothing counted" if budget.remaining is None else say_share(budget.remaining)
+    match budget.state:
+        case BudgetState.COMPLETE:
+            return left
+        case BudgetState.PARTIAL:
+            return f"{left} (partial: {say_seen(budget)})"
+        case BudgetState.BACKFILLING:
+            return f"not known yet (backfilling: {say_seen(budget)})"
+
+
+def say_forecast(budget: Budget) -> str:
+    """When nothing will be left: `at this pace spent on 2026-12-03 14:20 UTC`; empty where no end is in sight."""
+    if budget.exhausted_at is None or budget.remaining is None or budget.state is BudgetState.BACKFILLING:
+        return ""
+    if budget.remaining > 0.0:
+        return f"at this pace spent on {say_minute(budget.exhausted_at)} UTC"
+    if spent_out(budget):
+        return f"spent: {say_share(1.0 - budget.remaining)} of it is gone"
+    return "spent, if what was not seen was like the rest"
 
 
 def say_time(unix: float) -> str:

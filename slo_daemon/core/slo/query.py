@@ -1,23 +1,25 @@
 """From what SLOs ask to what Prometheus is asked, and back.
 
-An `Ask` is one thing that an SLO wants to know of a window. A `QueryPlan` turns the asks of all SLOs into few queries:
-equal asks become one, and asks whose selectors differ only in the value of one label become one grouped query, in
-shards. Each answer is then taken apart again, so an SLO cannot tell whether it was asked alone.
+An `Ask` is one thing that an SLO wants to know of a span of time. A `QueryPlan` turns the asks of all SLOs into few
+queries: equal asks become one, and asks whose selectors differ only in the value of one label become one grouped query,
+in shards. Each answer is then taken apart again, so an SLO cannot tell whether it was asked alone.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.selector import WINDOW_PLACEHOLDER, Matcher, Selector
+from slo_daemon.core.slo.selector import WINDOW_PLACEHOLDER, Matcher, Selector, quote
 
 Labels = tuple[tuple[str, str], ...]  # sorted (name, value) pairs
 SHARD = 1_000  # values of the free label in one query of up to an hour's window
 LEAST_SHARD = 16
 _FREE_WINDOW = 3_600  # seconds; up to here a query costs by its series, beyond that by its samples
 _NOT_IN_BY = {"inf", "nan", "without"}  # label names that PromQL's `by` does not take, in any case
+NATIVE_BUCKET = "bucket"  # the label by which a source tells the buckets of a native histogram: `left:right`
+MARK = "slo_daemon_mark"  # the label that tells the two parts of a split answer apart
 LAST_SEEN_RANGE = 86_400  # seconds that the search for the newest sample looks back
 LAST_SEEN_STEP = 300  # seconds; Prometheus' instant lookback, so that no sample falls between two steps
 
@@ -27,7 +29,8 @@ class Form(StrEnum):
 
     EVENTS = "events"  # how many events happened in the window
     BUCKETS = "buckets"  # the same by `le`
-    AVERAGE = "avg"
+    NATIVE = "native"  # the same by the buckets of a native histogram
+    SUM = "sum"  # of all samples in the window; with PRESENCE it makes an average
     MINIMUM = "min"
     MAXIMUM = "max"
     LATEST = "last"
@@ -36,16 +39,21 @@ class Form(StrEnum):
     RAW = "raw"  # the author's own expression
 
 
+_INCREASE = "sum{by} (increase({selector}[{window}]))"
 _EXPRESSIONS = {
-    Form.EVENTS: "sum{by} (increase({selector}[{window}]))",
-    Form.BUCKETS: "sum{by} (increase({selector}[{window}]))",
-    Form.AVERAGE: "avg{by} (avg_over_time({selector}[{window}]))",
+    Form.EVENTS: _INCREASE,
+    Form.BUCKETS: _INCREASE,
+    Form.NATIVE: _INCREASE,
+    Form.SUM: "sum{by} (sum_over_time({selector}[{window}]))",
     Form.MINIMUM: "min{by} (min_over_time({selector}[{window}]))",
     Form.MAXIMUM: "max{by} (max_over_time({selector}[{window}]))",
     Form.LATEST: "avg{by} (last_over_time({selector}[{window}]))",
     Form.PRESENCE: "sum{by} (count_over_time({selector}[{window}]))",
     Form.LAST_SEEN: f"max{{by}} (max_over_time(timestamp({{selector}})[{LAST_SEEN_RANGE}s:{LAST_SEEN_STEP}s]))",
 }
+
+
+COUNTS = {Form.EVENTS, Form.BUCKETS, Form.NATIVE}  # increases of counters, which spans share among them
 
 
 class FailReason(StrEnum):
@@ -87,10 +95,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """An answer with at least one row."""
+    """An answer with at least one row. `note`: what was done with the answers, where the rows are sums of several."""
 
     promql: str
     rows: tuple[Sample, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,7 @@ class Absent:
     """Asked well, and there is nothing."""
 
     promql: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,8 @@ class Ask:
     """One thing an SLO wants to know. Equal asks are one question.
 
     `selector` is None for RAW, whose `expression` has the `$window` placeholder. `by`: labels the answer is split by.
+    `split` (EVENTS only): series are also told apart by whether this matcher takes them; see `mark_of`. `overlap` (s):
+    spans of a counter reach so far into the span before, that no increase between two samples is lost at the border.
     """
 
     form: Form
@@ -124,26 +136,74 @@ class Ask:
     window: int  # seconds
     by: tuple[str, ...] = ()
     expression: str = ""
+    split: Matcher | None = None
+    overlap: int = 0
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The labels of the answer's rows."""
-        return (*self.by, "le") if self.form is Form.BUCKETS else self.by
+        match self.form:
+            case Form.BUCKETS:
+                return (*self.by, "le")
+            case Form.NATIVE:
+                return (*self.by, NATIVE_BUCKET)
+            case _:
+                return (*self.by, MARK) if self.split else self.by
+
+    @property
+    def key(self) -> str:
+        """What is asked, whatever the span: the name under which chunks are kept."""
+        return replace(self, window=0, overlap=0).promql()
 
     def promql(self) -> str:
         """The query that asks this alone."""
         if self.selector is None:
             return self.expression.replace(WINDOW_PLACEHOLDER, show_duration(self.window))
-        return _render(self.form, self.selector, self.window, self.keys)
+        by = (*self.by, "le") if self.form is Form.BUCKETS else self.by
+        overlap = self.overlap if self.form in COUNTS else 0
+        window = show_duration(self.window + overlap)
+        if self.split is None:
+            text = _EXPRESSIONS[self.form].format(by=_by(by), selector=self.selector, window=window)
+        else:
+            inner = _INCREASE.format(by=_by((*by, self.split.label)), selector=self.selector, window=window)
+            marked = (
+                f'label_replace({inner}, "{MARK}", "1", "{self.split.label}", {quote(_pattern(self.split))})'
+            )
+            text = f"sum{_by((*by, MARK))} ({marked})"
+        if not overlap or self.form is Form.NATIVE:
+            return text
+        return f"{text} * {self.window} / {self.window + overlap}"
+
+    def scale_over(self, seconds: int) -> float:
+        """What answers over a span are to be multiplied by: Prometheus does not scale native histograms, nor says so."""
+        return seconds / (seconds + self.overlap) if self.form is Form.NATIVE else 1.0
+
+
+def mark_of(split: Matcher) -> str:
+    """The value of MARK on the rows of series that `split` takes: Prometheus can mark what a pattern fits, not what it does not."""
+    return "1" if split.operator in ("=", "=~") else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query to be sent. With a `free` label it serves several asks, one for each value of that label."""
+    """One query to be sent: `whole` asks for all of `asks`, one for each value of the `free` label where there is one."""
 
-    promql: str
+    whole: Ask
     asks: tuple[Ask, ...]
     free: str | None = None
+
+    @property
+    def promql(self) -> str:
+        """The text that is sent."""
+        return self.whole.promql()
+
+    def promql_over(self, seconds: int) -> str:
+        """The same question about another span of time."""
+        return replace(self.whole, window=seconds).promql()
+
+    def owners(self) -> dict[str, Ask]:
+        """The asks by the value of the free label; without one there is one ask, under the empty text."""
+        return {_value_of(ask, self.free) if self.free else "": ask for ask in self.asks}
 
     def readings(self, reading: Reading) -> dict[Ask, Reading]:
         """The answer, taken apart: what each ask would have got alone."""
@@ -182,7 +242,7 @@ class QueryPlan:
         queries: list[Query] = []
         for ask in dict.fromkeys(asks):
             if ask.selector is None:
-                queries.append(Query(ask.promql(), (ask,)))
+                queries.append(Query(ask, (ask,)))
             else:
                 buckets[_shape(ask, ask.selector)].append(ask)
         for alike in buckets.values():
@@ -190,20 +250,26 @@ class QueryPlan:
         return QueryPlan(tuple(queries))
 
 
-def _render(form: Form, selector: Selector, window: int, keys: tuple[str, ...]) -> str:
-    by = f" by ({', '.join(keys)})" if keys else ""
-    return _EXPRESSIONS[form].format(by=by, selector=selector, window=show_duration(window))
+def _by(labels: tuple[str, ...]) -> str:
+    return f" by ({', '.join(labels)})" if labels else ""
 
 
-def _free_matchers(selector: Selector, by: tuple[str, ...]) -> tuple[Matcher, ...]:
+def _pattern(split: Matcher) -> str:
+    """The regular expression of what `split` names, be it to take or to leave out; Prometheus anchors it as in a matcher."""
+    return split.value if split.operator in ("=~", "!~") else _literal(split.value)
+
+
+def _free_matchers(ask: Ask) -> tuple[Matcher, ...]:
     """The matchers whose value may be grouped away: plain equality with something, once per label."""
-    labels = [m.label for m in selector.matchers]
+    matchers = _selector_of(ask).matchers
+    taken = (*ask.keys, ask.split.label) if ask.split else ask.keys
+    labels = [m.label for m in matchers]
     return tuple(
         m
-        for m in selector.matchers
+        for m in matchers
         if m.operator == "="
         and m.value
-        and m.label not in by
+        and m.label not in taken
         and m.label.lower() not in _NOT_IN_BY
         and labels.count(m.label) == 1
     )
@@ -211,16 +277,17 @@ def _free_matchers(selector: Selector, by: tuple[str, ...]) -> tuple[Matcher, ..
 
 def _shape(ask: Ask, selector: Selector) -> object:
     """Asks of one shape differ at most in the values of equality matchers."""
-    free = _free_matchers(selector, ask.keys)
+    free = _free_matchers(ask)
     fixed = tuple(m for m in selector.matchers if m not in free)
-    return (ask.form, selector.metric, ask.window, ask.by, fixed, tuple(m.label for m in free))
+    labels = tuple(m.label for m in free)
+    return (ask.form, selector.metric, ask.window, ask.by, fixed, labels, ask.split, ask.overlap)
 
 
 def _grouped(alike: list[Ask], shard: int) -> list[Query]:
     if len(alike) == 1:
-        return [Query(alike[0].promql(), (alike[0],))]
+        return [Query(alike[0], (alike[0],))]
     selectors = [_selector_of(ask) for ask in alike]
-    labels = [m.label for m in _free_matchers(selectors[0], alike[0].keys)]
+    labels = [m.label for m in _free_matchers(alike[0])]
     free = max(labels, key=lambda label: len({_value(s, label) for s in selectors}))
     by_rest: dict[Selector, list[Ask]] = defaultdict(list)
     for ask, selector in zip(alike, selectors, strict=True):
@@ -232,13 +299,13 @@ def _grouped(alike: list[Ask], shard: int) -> list[Query]:
         for start in range(0, len(asks), most):
             part = asks[start : start + most]
             if len(part) == 1:
-                queries.append(Query(part[0].promql(), (part[0],)))
+                queries.append(Query(part[0], (part[0],)))
                 continue
             values = sorted(_value_of(ask, free) for ask in part)
             pattern = Matcher(free, "=~", "|".join(map(_literal, values)))
             grouped = Selector(common.metric, tuple(sorted((*common.matchers, pattern))))
-            promql = _render(part[0].form, grouped, part[0].window, (free, *part[0].keys))
-            queries.append(Query(promql, tuple(part), free))
+            whole = replace(part[0], selector=grouped, by=(free, *part[0].by))
+            queries.append(Query(whole, tuple(part), free))
     return queries
 
 
@@ -274,6 +341,13 @@ def _checked(ask: Ask, samples: Samples) -> Reading:
             return Failed(samples.promql, FailReason.SHAPE, "two rows have the same labels; one was expected")
         rows[sample.labels] = sample
     return Samples(samples.promql, tuple(rows.values()))
+
+
+def own_labels(ask: Ask, free: str | None, labels: Labels) -> Labels | None:
+    """The labels that a row would have got, had `ask` been asked alone. None when it has others."""
+    rest = tuple(pair for pair in labels if pair[0] != free)
+    own = _with_labels(tuple(sorted(ask.keys)), Sample(rest, 0.0))
+    return None if own is None else own.labels
 
 
 def _with_labels(keys: tuple[str, ...], row: Sample) -> Sample | None:

@@ -16,6 +16,7 @@ from slo_daemon.core.slo.window import Window
 DEFAULT_CLEAR_FOR = 120  # seconds
 DEFAULT_CLEAR_MARGIN = 0.05
 DEFAULT_FORGET_AFTER = 86_400  # seconds
+DEFAULT_SCRAPE_INTERVAL = 30  # seconds
 SHORTEST_FRESHNESS = 300  # seconds
 LONGEST_WARNING_WAIT = 900  # seconds of missing data
 LONGEST_CRITICAL_WAIT = 3_600
@@ -49,7 +50,8 @@ class Slo:
 
     `group_by` turns it into one SLO for each combination of label values. `labels` go onto its metrics.
     `burn`: the lookbacks of the budget's burn rates; None without a budget.
-    `freshness` (s): how old the newest sample may be; `forget_after` (s): a group without samples for so long is gone.
+    `freshness` (s): how old the newest sample may be; `forget_after` (s): a group without samples for so long is gone;
+    `scrape_interval` (s): how far apart its samples are.
     """
 
     pilot: str
@@ -65,6 +67,7 @@ class Slo:
     freshness: int = SHORTEST_FRESHNESS
     group_by: tuple[str, ...] = ()
     forget_after: int = DEFAULT_FORGET_AFTER
+    scrape_interval: int = DEFAULT_SCRAPE_INTERVAL
     labels: Labels = ()
     description: str = ""
     runbook: str = ""

@@ -34,6 +34,7 @@ class TransitionReason(StrEnum):
     """Why a level changed."""
 
     THRESHOLD = "threshold"
+    BURN_RATE = "burn_rate"
     IMPROVED = "improved"
     RECOVERED = "recovered"
     MISSING_DATA = "missing_data"

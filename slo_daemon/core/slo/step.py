@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from slo_daemon.core.slo.evaluation import Evaluation
+from slo_daemon.core.slo.evaluation import Evaluation, burning
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import TABLE, Signal, SloState, Transition, TransitionReason, advance, signal
 
@@ -37,6 +37,9 @@ def step(evaluation: Evaluation, previous: SloState | None, *, source_down: bool
         return Outcome(evaluation, state, None)
     level, reason = change
     detail = evaluation.detail
+    seen = evaluation.evidence
+    if reason is TransitionReason.THRESHOLD and seen is not None and seen.burning >= level > seen.by_value:
+        reason, detail = TransitionReason.BURN_RATE, burning(evaluation)
     if reason is TransitionReason.MISSING_DATA:
         detail = f"no evidence for {state.missing_seconds:.0f} s ({evaluation.detail})"
     transition = Transition(

@@ -1,7 +1,7 @@
 """The kinds of indicators. One kind is one file and one line in the table KINDS.
 
-Every kind says what it asks of a window, which selectors must be fresh for its answer to mean anything, and what its
-readings come to. Failed and stale readings never reach a kind: evaluation deals with them first.
+Every kind says what it asks of a span of time, which of the answers proves that the data is fresh, which selectors that
+stands for, and what its readings come to. Failed and stale readings never reach a kind: evaluation deals with them first.
 """
 
 from slo_daemon.core.slo.sli.gauge import Gauge

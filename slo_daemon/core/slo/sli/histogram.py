@@ -5,18 +5,28 @@ Prometheus' `histogram_quantile` gives, but decides only what the edges prove.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from math import inf, isfinite, nextafter
 from typing import ClassVar
 
 from slo_daemon.core.slo.binomial import surely_exceeds
-from slo_daemon.core.slo.measurement import Measured, Measurement, NoData, NoTraffic, Unavailable
+from slo_daemon.core.slo.chunks import CELL
+from slo_daemon.core.slo.measurement import (
+    INCOMPLETE,
+    NO_BUCKET_EDGE,
+    TOO_FEW_EVENTS,
+    Measured,
+    Measurement,
+    NoData,
+    NoTraffic,
+    Unavailable,
+)
 from slo_daemon.core.slo.objective import Direction
-from slo_daemon.core.slo.query import Absent, Ask, FailReason, Form
+from slo_daemon.core.slo.query import NATIVE_BUCKET, Absent, Ask, FailReason, Form, Sample, Samples
 from slo_daemon.core.slo.selector import Selector
-from slo_daemon.core.slo.sli.parts import Need, Part, Parts, exceeds, share, too_few_samples
+from slo_daemon.core.slo.sli.parts import Need, Part, Parts, Rows, exceeds, share, too_few_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +70,11 @@ class Buckets:
 
 
 def read_buckets(part: Part) -> Buckets | NoTraffic | NoData | Unavailable:
-    """Buckets of one histogram from rows labelled `le`. `1` and `1.0` are one edge."""
+    """Buckets of one histogram from rows labelled `le`, or of a native one. `1` and `1.0` are one edge."""
     if isinstance(part, Absent):
         return too_few_samples(part)
+    if part.rows[0].labels and part.rows[0].labels[0][0] == NATIVE_BUCKET:
+        return read_native(part)
     sums: dict[float, float] = {}
     for row in part.rows:
         le, count = row.label("le"), row.value
@@ -98,12 +110,51 @@ def _edge(le: str) -> float | None:
     return edge if edge > -inf else None
 
 
-def _buckets_of(histogram: Selector, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
-    return {"buckets": Ask(Form.BUCKETS, histogram.with_suffix("_bucket"), window, by)}
+def read_native(part: Samples) -> Buckets | NoTraffic | Unavailable:
+    """Buckets of a native histogram, from rows labelled `left:right` with what each holds.
+
+    Only edges that lie inside no bucket count: when the resolution was reduced in between, the finer edges are lost.
+    """
+    held: list[tuple[float, float, float]] = []
+    for row in part.rows:
+        text = row.label(NATIVE_BUCKET)
+        if not text:  # a histogram without any bucket
+            continue
+        left, right = map(float, text.split(":"))
+        if not row.value >= 0.0 or not left < right:
+            detail = f"bucket {text!r} with count {row.value:g} in the answer to {part.promql}"
+            return Unavailable(FailReason.VALUE, detail)
+        if row.value > 0.0:
+            held.append((left, right, row.value))
+    if not held:
+        return NoTraffic(("total = 0",))
+    edges: list[float] = []
+    counts: list[float] = []
+    total = 0.0
+    for left, right, count in sorted(held):
+        if edges and left < edges[-1]:  # overlaps: one wider bucket
+            edges[-1], counts[-1] = max(right, edges[-1]), counts[-1] + count
+        else:
+            if not edges or left > edges[-1]:
+                edges.append(left)
+                counts.append(total)
+            edges.append(right)
+            counts.append(total + count)
+        total += count
+    if edges[-1] < inf:
+        edges.append(inf)
+        counts.append(total)
+    return Buckets(tuple(edges), tuple(counts))
 
 
-def _count_of(histogram: Selector) -> tuple[Selector, ...]:
-    return (histogram.with_suffix("_count"),)
+def _buckets_of(histogram: Selector, by: tuple[str, ...], overlap: int, *, native: bool) -> dict[str, Ask]:
+    if native:
+        return {"buckets": Ask(Form.NATIVE, histogram, CELL, by, overlap=overlap)}
+    return {"buckets": Ask(Form.BUCKETS, histogram.with_suffix("_bucket"), CELL, by, overlap=overlap)}
+
+
+def _counted_by(histogram: Selector, *, native: bool) -> tuple[Selector, ...]:
+    return (histogram if native else histogram.with_suffix("_count"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +164,32 @@ class LatencyShare:
     kind: ClassVar[str] = "latency"
     histogram: Selector
     threshold: float
+    native: bool = False
 
-    def asks(self, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
+    def asks(self, by: tuple[str, ...], overlap: int) -> dict[str, Ask]:
         """All buckets: the threshold may lie between two of them."""
-        return _buckets_of(self.histogram, window, by)
+        return _buckets_of(self.histogram, by, overlap, native=self.native)
+
+    def proof_of(self, by: tuple[str, ...]) -> str:  # noqa: ARG002 - the same for every grouping
+        """The part whose rows prove that there are new samples."""
+        return "buckets"
 
     def probes(self) -> tuple[Selector, ...]:
         """The histogram's count series."""
-        return _count_of(self.histogram)
+        return _counted_by(self.histogram, native=self.native)
+
+    def counter(self, by: tuple[str, ...]) -> Callable[[Rows], tuple[float, float]]:  # noqa: ARG002
+        """What makes (good, all) events of parts that are known to be numbers. Between two edges the lower one counts."""
+
+        def counts(parts: Rows) -> tuple[float, float]:
+            rows = tuple(Sample(labels, value) for labels, value in parts["buckets"])
+            buckets = read_buckets(Samples("", rows)) if rows else None
+            if not isinstance(buckets, Buckets):
+                return 0.0, 0.0
+            below, _ = buckets.around(self.threshold)
+            return (buckets.counts[below] if below is not None else 0.0), buckets.total
+
+        return counts
 
     def measure(self, parts: Parts, need: Need) -> Measurement:
         """Exact where the threshold is a bucket edge; else a range between the shares at the edges around it."""
@@ -149,7 +218,7 @@ class LatencyShare:
             most.high,
             few,
             buckets.total,
-            "no_bucket_edge",
+            least.limit or NO_BUCKET_EDGE,
             (gap, *least.working[1:]),
             facts,
         )
@@ -162,14 +231,19 @@ class Quantile:
     kind: ClassVar[str] = "quantile"
     histogram: Selector
     q: float
+    native: bool = False
 
-    def asks(self, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
+    def asks(self, by: tuple[str, ...], overlap: int) -> dict[str, Ask]:
         """All buckets: quantiles are computed from sums, never averaged."""
-        return _buckets_of(self.histogram, window, by)
+        return _buckets_of(self.histogram, by, overlap, native=self.native)
+
+    def proof_of(self, by: tuple[str, ...]) -> str:  # noqa: ARG002 - the same for every grouping
+        """The part whose rows prove that there are new samples."""
+        return "buckets"
 
     def probes(self) -> tuple[Selector, ...]:
         """The histogram's count series."""
-        return _count_of(self.histogram)
+        return _counted_by(self.histogram, native=self.native)
 
     def measure(self, parts: Parts, need: Need) -> Measurement:
         """The estimate, and the bucket in which the quantile surely lies."""
@@ -190,9 +264,13 @@ class Quantile:
         working = [rank if estimate == inf else f"{rank}: {show(estimate)}"]
         # Beyond the last edge nothing shows that the quantile is below any threshold: where small is good, it is not.
         beyond = estimate == inf and need.objective.direction is Direction.AT_MOST
-        low, high, limit = inf if beyond else _above(lower), upper, "no_bucket_edge"
-        if buckets.total < need.min_events:
-            low, high, limit = *self._sure_range(buckets), "too_few_events"
+        low, high, limit = inf if beyond else _above(lower), upper, NO_BUCKET_EDGE
+        unseen = need.unseen(buckets.total)
+        if unseen:
+            low, high, limit = *_range_with(buckets, self.q, unseen), INCOMPLETE
+            working.append(need.incomplete())
+        elif buckets.total < need.min_events:
+            low, high, limit = *self._sure_range(buckets), TOO_FEW_EVENTS
             working.append(
                 f"{buckets.total:,.0f} events are fewer than the {need.min_events:,.0f} that it takes to claim a "
                 f"p{self.q * 100:g}, so only what is 95 % sure counts: between {show(low)} and {show(high)}"
@@ -209,6 +287,15 @@ class Quantile:
         below = bisect_left(buckets.counts, True, key=lambda n: surely_exceeds(n, total, self.q))
         low = _above(buckets.edges[above - 1] if above else buckets.bottom)
         return low, buckets.edges[below] if below < len(buckets.edges) else inf
+
+
+def _range_with(buckets: Buckets, q: float, unseen: float) -> tuple[float, float]:
+    """Edges between which a quantile surely lies, when so many events were not seen: all of them fast, or all slow."""
+    rank = q * (buckets.total + unseen)
+    high = inf if rank >= buckets.total else buckets.quantile(rank / buckets.total)[2]
+    fast = (rank - unseen) / buckets.total
+    low = _above(buckets.quantile(fast)[1]) if fast > 0.0 else -inf
+    return low, high
 
 
 def _above(edge: float) -> float:

@@ -1,28 +1,60 @@
 """What all kinds share: reading one number, and turning counts into a share that says how sure it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 
 from slo_daemon.core.quantity import Dimension, Unit
 from slo_daemon.core.slo.binomial import SURE, lower_bound, upper_bound
-from slo_daemon.core.slo.measurement import Measured, Measurement, NoData, NoTraffic, Unavailable
+from slo_daemon.core.slo.budget import FULL_COVERAGE
+from slo_daemon.core.slo.measurement import (
+    INCOMPLETE,
+    TOO_FEW_EVENTS,
+    Measured,
+    Measurement,
+    NoData,
+    NoTraffic,
+    Unavailable,
+)
 from slo_daemon.core.slo.objective import Objective
-from slo_daemon.core.slo.query import Absent, FailReason, Samples
+from slo_daemon.core.slo.query import Absent, FailReason, Labels, Samples
 
 Part = Samples | Absent
 Parts = Mapping[str, Part]
+Rows = Mapping[str, Sequence[tuple[Labels, float]]]  # by part: labels and value of each row
 EXTRAPOLATION_SLACK = 0.01  # share by which `increase` of two selectors may differ where they should agree
 RATIO_SLACK = 1e-6  # how far a ratio may lie outside 0..1 by rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a kind must know of its SLO: the objective, how many events it takes to claim it, and the window (s)."""
+    """What a kind must know of its SLO: the objective, how many events it takes to claim it, and the window (s).
+
+    `coverage` (0..1): the share of the window that was seen. With less than FULL_COVERAGE the rest could change the value.
+    """
 
     objective: Objective
     min_events: float
-    window: int
+    window: float
+    coverage: float = 1.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether what was not seen is too little to matter."""
+        return self.coverage >= FULL_COVERAGE
+
+    @property
+    def seen(self) -> float:
+        """Seconds of the window that were seen."""
+        return self.window * self.coverage
+
+    def unseen(self, total: float) -> float:
+        """How many events there would be in what was not seen, had they come as those that were."""
+        return 0.0 if self.complete else total * (1.0 / self.coverage - 1.0)
+
+    def incomplete(self) -> str:
+        """A sentence about what is missing."""
+        return f"only {self.coverage:.1%} of the window was seen; what is not seen may have been all good or all bad"
 
 
 def number(part: Part) -> float | NoData | Unavailable:
@@ -57,6 +89,11 @@ def plain_value(part: Part, need: Need, unit: Unit, name: str) -> Measurement:
     value = number(part)
     if isinstance(value, NoData | Unavailable):
         return value
+    return converted(value, need, unit, name)
+
+
+def converted(value: float, need: Need, unit: Unit, name: str) -> Measurement:
+    """A number in `unit` as a value in the base unit. Where some of the window was not seen, it could be any other."""
     base = unit.to_base(value)
     if not isfinite(base):
         return Unavailable(FailReason.VALUE, f"{value:g}{unit.symbol} is no number of {unit.dimension.value}")
@@ -65,7 +102,10 @@ def plain_value(part: Part, need: Need, unit: Unit, name: str) -> Measurement:
             f'{value:g} is no ratio between 0 and 1; if the metric is in percent, say unit: "%" in the sli'
         )
         return Unavailable(FailReason.VALUE, detail)
-    return Measured(base, base, base, working=(f"{name} = {need.objective.unit.show(base)}",))
+    working = (f"{name} = {need.objective.unit.show(base)}",)
+    if need.complete:
+        return Measured(base, base, base, working=working)
+    return Measured(base, -inf, inf, limit=INCOMPLETE, working=(*working, need.incomplete()))
 
 
 def exceeds(part: float, whole: float) -> bool:
@@ -96,6 +136,18 @@ def share(
         *(() if counts_good == as_good else (f"1 - {show(counted / total)} = {show(hits / total)}",)),
     )
     value = hits / total
+    unseen = need.unseen(total)
+    if unseen:
+        every = total + unseen
+        return Measured(
+            value,
+            hits / every,
+            (hits + unseen) / every,
+            good,
+            total,
+            INCOMPLETE,
+            (*working, need.incomplete()),
+        )
     if total >= need.min_events:
         return Measured(value, value, value, good, total, working=working)
     low, high = lower_bound(hits, total), upper_bound(hits, total)
@@ -103,7 +155,7 @@ def share(
         f"{_n(total)} events are fewer than the {_n(need.min_events)} that it takes to claim the target, "
         f"so only what is {SURE:.0%} sure counts: between {show(low)} and {show(high)}"
     )
-    return Measured(value, low, high, good, total, "too_few_events", (*working, claim))
+    return Measured(value, low, high, good, total, TOO_FEW_EVENTS, (*working, claim))
 
 
 def _n(events: float) -> str:

@@ -1,12 +1,14 @@
 """Ratio: the share of good, or of bad, events. Good or bad is counted; the other is derived, once."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.measurement import Measurement, NoData, Unavailable
-from slo_daemon.core.slo.query import Absent, Ask, Form
-from slo_daemon.core.slo.selector import Selector
-from slo_daemon.core.slo.sli.parts import Need, Parts, count, share
+from slo_daemon.core.slo.query import MARK, Absent, Ask, Form, Labels, mark_of
+from slo_daemon.core.slo.selector import Matcher, Selector
+from slo_daemon.core.slo.sli.parts import Need, Parts, Rows, count, share, too_few_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,32 @@ class Ratio:
     counts_good: bool
     as_good: bool
 
-    def asks(self, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
-        """Events counted, and all events."""
-        name = "good" if self.counts_good else "bad"
+    def asks(self, by: tuple[str, ...], overlap: int) -> dict[str, Ask]:
+        """Events counted, and all events; in one question, where the counted ones are some of the others."""
+        split = self._split(by)
+        if split is not None:
+            return {"events": Ask(Form.EVENTS, self.total, CELL, by, split=split, overlap=overlap)}
         return {
-            name: Ask(Form.EVENTS, self.counted, window, by),
-            "total": Ask(Form.EVENTS, self.total, window, by),
+            self._counted: Ask(Form.EVENTS, self.counted, CELL, by, overlap=overlap),
+            "total": Ask(Form.EVENTS, self.total, CELL, by, overlap=overlap),
         }
+
+    def proof_of(self, by: tuple[str, ...]) -> str:
+        """The part whose rows prove that there are new samples."""
+        return "total" if self._split(by) is None else "events"
+
+    @property
+    def _counted(self) -> str:
+        return "good" if self.counts_good else "bad"
+
+    def _split(self, by: tuple[str, ...]) -> Matcher | None:
+        """The one matcher by which counted events differ from all events."""
+        more = set(self.counted.matchers) - set(self.total.matchers)
+        if len(more) != 1 or self.counted.metric != self.total.metric:
+            return None
+        matcher = next(iter(more))
+        same = len(self.counted.matchers) == len(self.total.matchers) + 1
+        return matcher if same and matcher.label not in by else None
 
     def probes(self) -> tuple[Selector, ...]:
         """The total must be fresh. The counted series may be missing: a service without errors has none."""
@@ -33,13 +54,50 @@ class Ratio:
 
     def measure(self, parts: Parts, need: Need) -> Measurement:
         """A missing counted series beside a total is 0 such events: the one place where empty means zero."""
-        name = "good" if self.counts_good else "bad"
+        numbers = self._numbers(parts)
+        if isinstance(numbers, NoData | Unavailable):
+            return numbers
+        counted, total = numbers
+        names = (self._counted, "total")
+        return share(counted, total, names, need, counts_good=self.counts_good, as_good=self.as_good)
+
+    def counter(self, by: tuple[str, ...]) -> Callable[[Rows], tuple[float, float]]:
+        """What makes (good, all) events of parts that are known to be numbers."""
+        split, name, counts_good = self._split(by), self._counted, self.counts_good
+        mark = None if split is None else mark_of(split)
+
+        def counts(parts: Rows) -> tuple[float, float]:
+            if mark is not None:
+                counted, total = _parted(parts["events"], mark)
+            else:
+                counted = sum([value for _, value in parts[name]])
+                total = sum([value for _, value in parts["total"]])
+            counted = min(counted, total)
+            return (counted if counts_good else total - counted), total
+
+        return counts
+
+    def _numbers(self, parts: Parts) -> tuple[float, float] | NoData | Unavailable:
+        if "events" in parts:
+            events = parts["events"]
+            if isinstance(events, Absent):
+                return too_few_samples(events)
+            (matcher,) = set(self.counted.matchers) - set(self.total.matchers)
+            return _parted([(row.labels, row.value) for row in events.rows], mark_of(matcher))
         total = count(parts["total"])
         if isinstance(total, NoData | Unavailable):
             return total
-        counted = 0.0 if isinstance(parts[name], Absent) else count(parts[name])
+        counted = 0.0 if isinstance(parts[self._counted], Absent) else count(parts[self._counted])
         if isinstance(counted, NoData | Unavailable):
             return counted
-        return share(
-            counted, total, (name, "total"), need, counts_good=self.counts_good, as_good=self.as_good
-        )
+        return counted, total
+
+
+def _parted(rows: Iterable[tuple[Labels, float]], mark: str) -> tuple[float, float]:
+    """(counted, all) events of an answer to a split question."""
+    counted = total = 0.0
+    for labels, value in rows:
+        total += value
+        if (MARK, mark) in labels:
+            counted += value
+    return counted, total

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from slo_daemon.core.quantity import Unit
+from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.measurement import Measurement
 from slo_daemon.core.slo.query import Ask, Form
 from slo_daemon.core.slo.selector import Selector
@@ -19,9 +20,13 @@ class Raw:
     unit: Unit
     fresh: tuple[Selector, ...]
 
-    def asks(self, window: int, by: tuple[str, ...]) -> dict[str, Ask]:
+    def asks(self, by: tuple[str, ...], overlap: int) -> dict[str, Ask]:  # noqa: ARG002 - the author's business
         """The expression as written; it must itself aggregate to the labels of `by`."""
-        return {"value": Ask(Form.RAW, None, window, by, self.expression)}
+        return {"value": Ask(Form.RAW, None, CELL, by, self.expression)}
+
+    def proof_of(self, by: tuple[str, ...]) -> str:  # noqa: ARG002 - the same for every grouping
+        """Nothing in the expression's value proves that it is fresh: its selectors are asked beside it."""
+        return ""
 
     def probes(self) -> tuple[Selector, ...]:
         """Named by the author, else every selector of the expression."""

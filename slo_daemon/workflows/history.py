@@ -1,0 +1,200 @@
+"""History: the ledger, with what guards and keeps it. One thread at a time writes it; what is written is stored."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import RLock
+
+import structlog
+
+from slo_daemon.core.slo.book import Entry, Sight, entry_of, wanted
+from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock, Reach
+from slo_daemon.core.slo.feed import Feed, Row, Taken
+from slo_daemon.core.slo.ledger import Cells, Ledger
+from slo_daemon.core.slo.query import Failed, QueryPlan, Reading
+from slo_daemon.core.slo.slices import hours_of, judge
+from slo_daemon.core.slo.slo import Slo
+from slo_daemon.core.slo.window import Slot
+from slo_daemon.ports import Store, StoreError, Telemetry
+
+log = structlog.get_logger(__name__)
+MOST_UNSAVED = 2_000  # blocks that are kept in memory while the store is down; lost ones are asked for again
+_SPARE = 2 * HOUR  # seconds that stored chunks outlive their need
+
+
+class History:
+    """What was counted, for all SLOs of the specification in force."""
+
+    def __init__(self, store: Store, telemetry: Telemetry, interval: float, phase_span: int = HOUR) -> None:
+        self._store = store
+        self._telemetry = telemetry
+        self._turn = RLock()
+        self._ledger = Ledger(interval, phase_span)
+        self._unsaved: list[ChunkBlock] = []
+        self.entries: Mapping[str, Entry] = {}
+        self.sliced: tuple[Entry, ...] = ()
+        self.feeds: tuple[Feed, ...] = ()
+        self.direct = QueryPlan()
+        self.version = 0
+
+    def adopt(self, slos: Iterable[Slo], at: float) -> None:
+        """Keep what these SLOs need, and load what is stored of it."""
+        with self._turn:
+            self.entries = {slo.id: entry_of(slo) for slo in slos}
+            asks = dict.fromkeys(ask for entry in self.entries.values() for ask in entry.asks.values())
+            self.feeds = tuple(Feed(query) for query in QueryPlan.of(asks).queries)
+            self.direct = QueryPlan.of(
+                ask for entry in self.entries.values() for ask in entry.direct.values()
+            )
+            self.sliced = tuple(entry for entry in self.entries.values() if entry.slices)
+            self.version += 1
+            new = self._ledger.adopt(wanted(self.entries.values()))
+            if new:
+                self._load(new, at)
+
+    def _load(self, keys: set[str], at: float) -> None:
+        reach, blocks = self._ledger.longest_reach(), 0
+        try:
+            for block in self._store.chunks(keys, {CELL: at - reach.cells, HOUR: at - reach.hours}):
+                self._ledger.load(block)
+                blocks += 1
+        except (
+            StoreError
+        ) as error:  # what was stored can be asked for again, as far as the source still has it
+            self._telemetry.store_failed(error.reason)
+            log.warning("chunks_not_loaded", reason=error.reason, detail=error.detail, loaded=blocks)
+        else:
+            log.info("chunks_loaded", asks=len(keys), blocks=blocks)
+
+    @contextmanager
+    def sight(self, at: float) -> Iterator[Sight]:
+        """The ledger as seen at a time; nobody writes it meanwhile."""
+        with self._turn:
+            yield Sight(self._ledger, at)
+
+    def take_slot(self, answers: Sequence[tuple[Feed, Reading]], slot: Slot) -> dict[str, Failed]:
+        """The answers of a slot; on the 5-minute grid they are cells too. What could not be asked, by key."""
+        failed: dict[str, Failed] = {}
+        with self._turn:
+            blocks = []
+            for feed, reading in answers:
+                taken = feed.instant(reading, slot.time)
+                failed.update(taken.failed)
+                self._ledger.write_tick(feed, taken)
+                if slot.time % CELL == 0 and taken.answered:
+                    blocks.append(self._ledger.write_cells(feed, taken))
+            if blocks:
+                blocks += self._judged([int(slot.time)])
+        if blocks:
+            self.save(blocks)
+        return failed
+
+    def take_ticks(self, feed: Feed, rows: Sequence[Row], times: Sequence[float]) -> None:
+        """Slots of one phase that were not asked one by one."""
+        with self._turn:
+            if feed in self.feeds:
+                self._ledger.write_tick(feed, feed.over(rows, times))
+
+    def take_cells(self, feed: Feed, rows: Sequence[Row], times: Sequence[int]) -> None:
+        """Cells that were asked for later."""
+        blocks = []
+        with self._turn:
+            if feed in self.feeds:  # else a new specification has come in between
+                blocks = [self._ledger.write_cells(feed, feed.over(rows, times)), *self._judged(times)]
+        self.save(blocks)
+
+    def take_hours(self, feed: Feed, rows: Sequence[Row], times: Sequence[int]) -> None:
+        """Closed hours."""
+        blocks = []
+        with self._turn:
+            if feed in self.feeds:
+                blocks = [self._ledger.write_hours(feed, feed.over(rows, times, HOUR))]
+        self.save(blocks)
+
+    def take_slices(
+        self, answers: Sequence[tuple[Feed, Sequence[Row]]], times: Sequence[int], entries: Iterable[Entry]
+    ) -> None:
+        """Cells of the past, only to be judged for these SLOs: the cells themselves are not kept."""
+        taken = [(feed, feed.over(rows, times)) for feed, rows in answers]
+        blocks = []
+        for entry in entries:
+            parts = {name: _columns(taken, key) for name, key in entry.keys.items()}
+            hours = hours_of(judge(entry, parts, times))
+            if hours is not None:
+                blocks.append(hours)
+        with self._turn:
+            for block in blocks:
+                self._ledger.load(block)
+        self.save(blocks)
+
+    def close_slices(self, hours: Iterable[int]) -> None:
+        """Hours of slices, as far as their cells are all there."""
+        blocks = []
+        with self._turn:
+            for entry in self.sliced:
+                for hour in hours:
+                    if not self._ledger.unasked(HOUR, [hour], [entry.slices]):
+                        continue
+                    times = range(hour - HOUR + CELL, hour + CELL, CELL)
+                    cells = self._ledger.cells_of(entry.slices, times)
+                    closed = hours_of(ChunkBlock(CELL, times[0], (entry.slices,), *cells)) if cells else None
+                    if closed is not None:
+                        self._ledger.load(closed)
+                        blocks.append(closed)
+        self.save(blocks)
+
+    def unasked(self, span: int, times: Sequence[int], keys: Iterable[str]) -> list[int]:
+        """The chunks for which one of the asks was not answered, newest first; `times` likewise."""
+        with self._turn:
+            return self._ledger.unasked(span, times, keys)
+
+    def progress(self, hours: Sequence[int]) -> tuple[int, int]:
+        """(how many hours of asks are wanted, how many were answered)."""
+        with self._turn:
+            return self._ledger.progress(hours)
+
+    @property
+    def reach(self) -> Reach:
+        """How far back anything is kept."""
+        return self._ledger.longest_reach()
+
+    def save(self, blocks: Sequence[ChunkBlock] = ()) -> None:
+        """Store blocks. While the store is down they wait in memory."""
+        with self._turn:
+            waiting = [*self._unsaved, *(block for block in blocks if block.asks)]
+            self._unsaved = []
+        if not waiting:
+            return
+        try:
+            self._store.save_chunks(waiting)
+        except StoreError as error:
+            self._telemetry.store_failed(error.reason)
+            log.warning("chunks_not_stored", reason=error.reason, detail=error.detail, blocks=len(waiting))
+            with self._turn:
+                self._unsaved = [*waiting, *self._unsaved][-MOST_UNSAVED:]
+
+    def prune(self, at: float) -> None:
+        """Delete stored chunks that no window reaches any more."""
+        reach = self._ledger.longest_reach()
+        try:
+            self._store.prune_chunks({CELL: at - reach.cells - _SPARE, HOUR: at - reach.hours - _SPARE})
+        except StoreError as error:
+            self._telemetry.store_failed(error.reason)
+
+    def _judged(self, times: Sequence[int]) -> list[ChunkBlock]:
+        """The slices of cells that have just come, for SLOs all of whose cells are there."""
+        blocks = []
+        for entry in self.sliced:
+            parts = {name: self._ledger.cells_of(key, times) for name, key in entry.keys.items()}
+            known = {name: cells for name, cells in parts.items() if cells is not None}
+            if len(known) == len(parts):
+                block = judge(entry, known, times)
+                self._ledger.load(block)
+                blocks.append(block)
+        return blocks
+
+
+def _columns(taken: Sequence[tuple[Feed, Taken]], key: str) -> Cells:
+    """The columns of one ask in answers, with values and seen."""
+    feed, answer = next((feed, answer) for feed, answer in taken if key in feed.keys)
+    own = [i for i, column in enumerate(feed.columns) if column.ask == key]
+    return tuple(feed.columns[i] for i in own), answer.values[:, own], answer.seen[:, own]
