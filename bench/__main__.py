@@ -9,25 +9,33 @@ from typing import Any
 from rich.console import Console
 
 from bench.asking import QueryError
-from bench.document import DocumentError, bench_tables, write_tables
+from bench.document import DocumentError, bench_tables, soak_tables, write_tables
 from bench.facts import ROOT
-from bench.options import OptionError, bench_options
+from bench.goals import all_reached
+from bench.options import OptionError, bench_options, soak_options
 from bench.progress import Steps
 from bench.run import run_bench
+from bench.soak.run import run_soak
+from bench.soak.watch import SoakError
+from slo_daemon.adapters import logs
 from slo_daemon.demo.servers import ServerError
 
 CACHE = ROOT / "build" / "bench"
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "performance.md"
+TABLES = {"bench": bench_tables, "soak": soak_tables}
 _USAGE = 2
 
 
 def main(arguments: list[str], variables: Mapping[str, str]) -> int:
     """Returns the exit code: 0 done, 1 not, 2 used wrongly."""
     console = Console()
+    logs.configure("auto", "error")  # of the daemon's own code, where this process runs it
     match arguments:
         case ["run"]:
             action = _run
+        case ["soak"]:
+            action = _soak
         case ["tables"]:
             action = _tables
         case _:
@@ -38,7 +46,7 @@ def main(arguments: list[str], variables: Mapping[str, str]) -> int:
     except OptionError as error:
         console.print(str(error), style="red", markup=False)
         return _USAGE
-    except (ServerError, QueryError, DocumentError) as error:
+    except (ServerError, QueryError, SoakError, DocumentError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
@@ -51,21 +59,29 @@ def _run(console: Console, variables: Mapping[str, str]) -> None:
     options = bench_options(variables)
     with Steps(console) as steps:
         result = run_bench(options, CACHE, steps)
-    _keep(console, "bench", result, bench_tables(result), record=options.record)
+    _keep(console, "bench", result, record=options.record)
+
+
+def _soak(console: Console, variables: Mapping[str, str]) -> None:
+    options = soak_options(variables)
+    with Steps(console) as steps:
+        result = run_soak(options, CACHE, steps)
+    _keep(console, "soak", result, record=options.record)
 
 
 def _tables(console: Console, variables: Mapping[str, str]) -> None:
     """Write the page's tables anew from the recorded results."""
     del variables
-    result = json.loads((RESULTS / "bench.json").read_text())
-    _page(bench_tables(result))
+    for name, tables_of in TABLES.items():
+        file = RESULTS / f"{name}.json"
+        if file.exists():
+            _page(tables_of(json.loads(file.read_text())))
     console.print(f"written: {PAGE.relative_to(ROOT)}")
 
 
-def _keep(
-    console: Console, name: str, result: Mapping[str, Any], tables: Mapping[str, str], *, record: bool
-) -> None:
+def _keep(console: Console, name: str, result: Mapping[str, Any], *, record: bool) -> None:
     """Show the tables and keep the result: with `record` as the documented one."""
+    tables = TABLES[name](result)
     for table in tables.values():
         console.print(table, markup=False, soft_wrap=True)
         console.print()
@@ -75,6 +91,7 @@ def _keep(
     if record:
         _page(tables)
     console.print(f"written: {file.relative_to(ROOT)}")
+    console.print("all goals reached" if all_reached(result["goals"]) else "NOT all goals are reached")
 
 
 def _page(tables: Mapping[str, str]) -> None:

@@ -223,6 +223,47 @@ def goals_table(result: Result) -> str:
     return _table(["goal", "wanted", "reached", "verdict"], rows, left=1)
 
 
+def soak_tables(result: Result) -> dict[str, str]:
+    """All tables of a soak's result, by marker."""
+    return {"soak": soak_table(result), "soak-goals": goals_table(result)}
+
+
+def soak_table(result: Result) -> str:
+    """What was watched from outside."""
+    seen = result["seen"]
+    store = f"{result['hours_in_store']} hours of each SLO at the start, {_size(result['store_bytes'])} at the end"
+    slots = f"{seen['slots']} in {seen['watched'] / 60:.0f} minutes, missed: {seen['missed']:.0f}"
+    took = " / ".join(_time(seen[name]) for name in ("slot_median", "slot_p95", "slot_max"))
+    pages = f"{_time(seen['page_median'])} / {_time(seen['page_max'])}, {_size(seen['page_bytes'])}"
+    asked = f"{_number(seen['queries'])}, failed: {seen['query_failures']:.0f}; {seen['samples']:,.0f} samples touched"
+    before = result["prometheus_cpu_per_second_before"]
+    used = seen["prometheus_cpu_per_second"]
+    rows = [
+        ["command", f"`{result['command']}`"],
+        ["date", result["date"]],
+        ["machine", _machine(result["machine"])],
+        ["versions", _versions(result)],
+        ["SLOs", f"{result['slos']:,}, every {result['interval']} s, on {result['series']:,} series"],
+        ["store", store],
+        ["ready after", _time(seen["ready"])],
+        ["first slot done after", f"{_time(seen['first_slot_done'])} (took {_time(seen['first_slot'])})"],
+        ["slots after it", slots],
+        ["seconds of a slot, median / p95 / max", took],
+        ["SLOs without usable data in the last slot", f"{seen['not_ok']:,}"],
+        ["queries", asked],
+        ["failed accesses to the store", f"{seen['store_errors']:.0f}"],
+        ["/metrics, median / max", pages],
+        ["memory, second half / most", f"{_size(seen['resident_median'])} / {_size(seen['resident_max'])}"],
+        ["CPU of the daemon", f"{seen['daemon_cpu_per_second']:.1%} of a core"],
+        ["CPU of Prometheus", f"{used:.1%} of a core; {before:.1%} before the daemon was started"],
+    ]
+    return _table(["what", "value"], rows)
+
+
+def _size(count: float) -> str:
+    return f"{count / 2**20:,.1f} MiB"
+
+
 def _measured(rows: Sequence[Result], heads: list[str], line: Callable[[Result], list[str]]) -> str:
     if not rows:
         return "Not measured: the daemon was not driven in this run."

@@ -61,9 +61,7 @@ def soak_goals(slos: int, seen: Result) -> list[dict[str, Any]]:
     longest = TICK_SECONDS.get(slos)
     rows = [_at_most("missed slots", 0, seen.get("missed"))]
     if longest is not None:
-        rows.append(
-            _at_most(f"seconds of a slot with {slos:,} SLOs, median", longest, seen.get("slot_median"))
-        )
+        rows.append(_at_most(f"seconds of a slot with {slos:,} SLOs, p95", longest, seen.get("slot_p95")))
     return rows
 
 
