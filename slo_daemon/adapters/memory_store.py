@@ -17,6 +17,7 @@ from slo_daemon.core.pilot.records import (
     Records,
     Severity,
 )
+from slo_daemon.core.slo.budget_points import BudgetPoint, crowded
 from slo_daemon.core.slo.chunks import ChunkBlock
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
 from slo_daemon.ports import Act, AuditEntry, KeyReusedError, Recorded, StoreError, WriteKind
@@ -35,6 +36,7 @@ class MemoryStore:
         self._history: dict[str, list[Transition]] = {}  # by SLO
         self._outbox: dict[str, dict[_TransitionKey, Transition]] = {}  # by sink
         self._chunks: list[ChunkBlock] = []  # as saved
+        self._points: dict[float, dict[str, BudgetPoint]] = {}  # by time and SLO
         self._incidents: list[Incident] = []
         self._feedback: list[Feedback] = []
         self._written: dict[_WrittenKey, tuple[str, int]] = {}  # the content, and the record's id
@@ -108,6 +110,24 @@ class MemoryStore:
             pruned = len(self._chunks) - len(kept)
             self._chunks = kept
             return pruned
+
+    def save_budget_points(self, points: Sequence[BudgetPoint]) -> None:
+        """See ports.Store."""
+        with self._working():
+            for point in points:
+                self._points.setdefault(point.at, {})[point.slo_id] = point
+            now = max((point.at for point in points), default=-inf)
+            for at, later in crowded(self._points, now).items():
+                known = {slo_id for other in later for slo_id in self._points[other]}
+                kept = {slo_id: point for slo_id, point in self._points[at].items() if slo_id not in known}
+                self._points[at] = kept if later else {}
+            self._points = {at: kept for at, kept in self._points.items() if kept}
+
+    def budget_points(self, slo_id: str, since: float) -> tuple[BudgetPoint, ...]:
+        """See ports.Store."""
+        with self._working():
+            times = sorted(at for at, points in self._points.items() if at >= since and slo_id in points)
+            return tuple(self._points[at][slo_id] for at in times)
 
     def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
         """See ports.Store."""

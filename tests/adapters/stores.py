@@ -15,6 +15,7 @@ import pytest
 from slo_daemon.adapters.database import DatabaseStore, SqliteFile
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Severity
+from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.chunks import HOUR, ChunkBlock, Column
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
@@ -116,6 +117,11 @@ def rating(user: str = "ada", stars: int = 4, pilot: str = "shop", **fields: Any
 
 def act(key: str | None = None, at: float = 5000.0, actor: str = "ops", content: str = "") -> Act:
     return Act(actor, at, key, content)
+
+
+def point(slo_id: str = "shop/latency", at: float = 3600.0, **fields: Any) -> BudgetPoint:
+    values = {"remaining": 0.5, "coverage": 0.99, "state": "complete"} | fields
+    return BudgetPoint(slo_id, at, **values)
 
 
 Told = dict[

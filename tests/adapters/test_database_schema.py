@@ -17,7 +17,7 @@ from slo_daemon.adapters.database import schema
 from slo_daemon.adapters.database.tables import metadata
 from slo_daemon.core.slo.chunks import HOUR
 from slo_daemon.ports import StoreError
-from tests.adapters.stores import act, block, column, incident, open_store, state, told, transition
+from tests.adapters.stores import act, block, column, incident, open_store, point, state, told, transition
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -123,7 +123,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_and_keeps_its_data(
     path = made_by_the_first_version
     before = {name for kind, name, _ in definition(path) if kind == "table"}
     assert "slo_states" in before
-    assert not {name for name in before if "chunk" in name}
+    assert not {name for name in before if "chunk" in name or "budget" in name}
     for _ in range(2):
         with closing(open_store(path)) as store:
             assert store.states() == {"shop/latency": state()}
@@ -131,6 +131,8 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_and_keeps_its_data(
             assert not store.record_incident(incident(), act("k1")).created
             store.save_chunks([block({column(): [1.0]})])
             assert told(store.chunks(["events"], {HOUR: 0.0})) == told([block({column(): [1.0]})])
+            store.save_budget_points([point()])
+            assert store.budget_points("shop/latency", 0.0) == (point(),)
     upgraded = definition(path)
     path.unlink()
     with closing(open_store(path)):

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.records import IncidentChange, NewFeedback, NewIncident, Severity
+from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock, Column
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
@@ -20,10 +21,11 @@ from slo_daemon.ports import Act, KeyReusedError, Store
 from tests.adapters.stores import block, open_store, told
 
 SINKS = ("am-0", "am-1")
+SLOS = ("shop/a", 'shop/b{zone="1"}')
 PILOTS = ("shop", "other")
 
 # Few values each, so that runs meet the same keys, slots and times again and again.
-slo_ids = st.sampled_from(["shop/a", 'shop/b{zone="1"}'])
+slo_ids = st.sampled_from(SLOS)
 slots = st.sampled_from([60.0, 120.0, 180.0, 240.5])
 times = st.sampled_from([0.0, 10.0, 10.5, 1e9])
 levels = st.sampled_from(Level)
@@ -103,6 +105,14 @@ acts = st.builds(
     st.none() | st.sampled_from(["k1", "k2"]),
     st.sampled_from(["", "c"]),
 )
+points = st.builds(
+    BudgetPoint,
+    slo_ids,
+    st.sampled_from([0, 1, 6, 12, 168, 175, 900, 9700]).map(lambda hours: hours * 3600.0),
+    st.none() | numbers,
+    st.floats(0, 1),
+    st.sampled_from(["complete", "partial"]),
+)
 chunk_asks = st.sets(st.sampled_from(["events", "buckets", ""]))
 chunk_spans = st.sampled_from([CELL, HOUR])
 chunk_ends = st.integers(8, 12)  # in spans
@@ -166,6 +176,10 @@ class TwoStores(RuleBasedStateMachine):
     def read_chunks(self, asks: set[str], span: int, end: int) -> None:
         self.both(lambda store: told(store.chunks(asks, {span: float(end * span)})))
 
+    @rule(saved=st.lists(points, max_size=4))
+    def save_budget_points(self, saved: list[BudgetPoint]) -> None:
+        self.both(lambda store: store.save_budget_points(saved))
+
     @rule(incident=incidents, act=acts)
     def record_incident(self, incident: NewIncident, act: Act) -> None:
         self.both(lambda store: store.record_incident(incident, act))
@@ -201,6 +215,7 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: tuple(store.feedback(pilot) for pilot in PILOTS))
         self.both(lambda store: tuple(store.records(pilot, 10.0) for pilot in PILOTS))
         self.both(lambda store: store.audit(1000))
+        self.both(lambda store: tuple(store.budget_points(slo_id, 0.0) for slo_id in SLOS))
         self.both(lambda store: told(store.chunks(["events", "buckets", ""], {CELL: 0.0, HOUR: 0.0})))
 
 

@@ -8,14 +8,14 @@ A file that is damaged, not ours, or of a newer version is never changed, and ne
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, or_, text
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.pool import QueuePool
 
 from slo_daemon.adapters.database.faults import told_as_store_error
@@ -37,15 +37,24 @@ READER_PRAGMAS: Mapping[str, str | int] = {**PRAGMAS, "query_only": 1}
 _FileId = tuple[int, int] | None
 
 
-def upsert(table: Table, keys: Sequence[str], newer_by: str) -> Insert:
-    """Insert, or replace the row of the same `keys` unless its `newer_by` is the greater one."""
+def upsert(table: Table, newer_by: str | None = None) -> str:
+    """Insert a row, or replace the one of the same primary key, unless its `newer_by` is the greater one.
+
+    As text for `exec_driver_sql`, with a `?` for each column: bound by the driver itself, thousands of rows take a
+    quarter of the time.
+    """
     statement = insert(table)
-    stored, given = table.c[newer_by], statement.excluded[newer_by]
-    return statement.on_conflict_do_update(
-        index_elements=list(keys),
-        set_={column.name: statement.excluded[column.name] for column in table.c if column.name not in keys},
-        where=or_(stored.is_(None), given >= stored),
+    given = statement.excluded
+    keys = [column.name for column in table.primary_key]
+    newer = None
+    if newer_by is not None:
+        newer = or_(table.c[newer_by].is_(None), given[newer_by] >= table.c[newer_by])
+    replacing = statement.on_conflict_do_update(
+        index_elements=keys,
+        set_={column.name: given[column.name] for column in table.c if column.name not in keys},
+        where=newer,
     )
+    return str(replacing.compile(dialect=dialect()))
 
 
 class SqliteFile:

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from threading import Lock
 
-from slo_daemon.adapters.database import chunk_rows, people_rows, slo_rows
+from slo_daemon.adapters.database import budget_rows, chunk_rows, people_rows, slo_rows
 from slo_daemon.adapters.database.sqlite_file import SqliteFile, upsert
-from slo_daemon.adapters.database.tables import slo_states, state_row
+from slo_daemon.adapters.database.tables import budget_points, slo_states, state_values
 from slo_daemon.core.pilot.records import (
     Feedback,
     Incident,
@@ -14,9 +14,13 @@ from slo_daemon.core.pilot.records import (
     NewIncident,
     Records,
 )
+from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.chunks import ChunkBlock
 from slo_daemon.core.slo.state import SloState, Transition
 from slo_daemon.ports import Act, AuditEntry, Recorded
+
+_WRITE_STATE = upsert(slo_states, newer_by="last_slot")
+_WRITE_POINT = upsert(budget_points)
 
 
 class DatabaseStore:
@@ -38,8 +42,7 @@ class DatabaseStore:
         """See ports.Store."""
         with self._file.write() as connection:
             if states:
-                statement = upsert(slo_states, ["slo_id"], newer_by="last_slot")
-                connection.execute(statement, [state_row(state) for state in states])
+                connection.exec_driver_sql(_WRITE_STATE, [state_values(state) for state in states])
             slo_rows.add_transitions(connection, transitions, sinks)
 
     def forget(self, removals: Sequence[Transition], sinks: Sequence[str]) -> None:
@@ -82,6 +85,19 @@ class DatabaseStore:
         with self._chunks_turn, self._file.write(grows=False) as connection:
             self._series = None
             return chunk_rows.delete_blocks(connection, before)
+
+    def save_budget_points(self, points: Sequence[BudgetPoint]) -> None:
+        """See ports.Store."""
+        if points:
+            with self._file.write() as connection:
+                rows = budget_rows.rows_of(connection, points)
+                connection.exec_driver_sql(_WRITE_POINT, rows)
+                budget_rows.thin_out(connection, max(point.at for point in points))
+
+    def budget_points(self, slo_id: str, since: float) -> tuple[BudgetPoint, ...]:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return budget_rows.read_points(connection, slo_id, since)
 
     def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
         """See ports.Store."""

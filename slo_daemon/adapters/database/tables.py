@@ -175,10 +175,47 @@ chunk_blocks = Table(
     sqlite_autoincrement=True,  # the order in which they were saved, also after the newest was deleted
 )
 
+budget_slos = Table(
+    "budget_slos",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slo_id", Text, nullable=False),
+    UniqueConstraint("slo_id"),
+)
 
-def state_row(state: SloState) -> dict[str, Any]:
-    """A state as a row of `slo_states`."""
-    return {field.name: getattr(state, field.name) for field in fields(state)}
+# By time first: what is added lies together, and so does what goes. Millions of rows, so SLOs have numbers.
+budget_points = Table(
+    "budget_points",
+    metadata,
+    Column("at", Double, nullable=False),
+    Column("slo", Integer, nullable=False),
+    Column("remaining", Double),
+    Column("coverage", Double, nullable=False),
+    Column("state", Text, nullable=False),
+    PrimaryKeyConstraint("at", "slo"),
+    ForeignKeyConstraint(["slo"], ["budget_slos.id"]),
+    sqlite_with_rowid=False,
+)
+
+
+def state_values(state: SloState) -> tuple[str | int | float | None, ...]:
+    """A state as a row of `slo_states`, in the order of its columns. Written out, as a slot may have thousands."""
+    return (
+        state.slo_id,
+        int(state.level),
+        state.since,
+        None if state.reason is None else state.reason.value,
+        state.data_state.value,
+        state.last_slot,
+        state.last_good_slot,
+        state.warning_run,
+        state.critical_run,
+        state.clear_run,
+        int(state.clear_to),
+        state.missing_seconds,
+        state.missing_slots,
+        state.sequence,
+    )
 
 
 def state_of(row: RowMapping) -> SloState:
