@@ -10,11 +10,13 @@ from typing import Any
 
 from slo_daemon.core.pilot.records import Records, Severity
 from slo_daemon.core.pilot.verdict import Assessment, Finding
-from slo_daemon.core.quantity import Quantity
-from slo_daemon.core.slo.evaluation import Evaluation
-from slo_daemon.core.slo.measurement import Measured, NoTraffic
+from slo_daemon.core.quantity import Quantity, show_duration
+from slo_daemon.core.slo.budget import Budget, BudgetPolicy
+from slo_daemon.core.slo.burn_rate import BurnRate
+from slo_daemon.core.slo.evaluation import Evaluation, WindowValue, windows
 from slo_daemon.core.slo.objective import Objective
 from slo_daemon.core.slo.phrases import rfc3339, say_evaluation
+from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.state import Transition
 from slo_daemon.core.snapshot import SloView, Snapshot, SourceView
 
@@ -51,26 +53,59 @@ def slo_json(view: SloView) -> Json:
         "detail": say_evaluation(evaluation),
         "objective": _objective_json(slo.objective),
         "since": number(view.state.since),
-        "windows": [_window_json(str(slo.window), evaluation)],
-        "budget": None,
-        "burn_rates": [],
+        "coverage": number(evaluation.coverage) if evaluation else None,
+        "windows": _windows_json(slo, evaluation),
+        "budget": _budget_json(slo.budget, evaluation.budget if evaluation else None),
+        "burn_rates": [_burn_json(rate) for rate in evaluation.burn_rates] if evaluation else [],
     }
 
 
-def _window_json(window: str, evaluation: Evaluation | None) -> Json:
-    """Counts are null for kinds that count no events; coverage is null until it is measured."""
-    good = total = None
-    match evaluation.measurement if evaluation else None:
-        case Measured(good=counted, total=seen):
-            good, total = counted, seen
-        case NoTraffic():
-            total = 0.0
+def _windows_json(slo: Slo, evaluation: Evaluation | None) -> list[Json]:
+    """The SLO's own window first. Counts are null for kinds that count no events, coverage where nobody can tell it."""
+    blind = WindowValue(str(slo.window), None, None, None, None)
+    return [
+        {
+            "window": seen.window,
+            "good": number(seen.good),
+            "total": number(seen.total),
+            "ratio": number(seen.good / seen.total) if seen.good is not None and seen.total else None,
+            "value": number(seen.value),
+            "coverage": number(seen.coverage),
+        }
+        for seen in (windows(evaluation) if evaluation else (blind,))
+    ]
+
+
+def _budget_json(policy: BudgetPolicy | None, budget: Budget | None) -> Json | None:
+    """Null without a budget. All that is not known (before the first slot everything but the policy) is null."""
+    if policy is None:
+        return None
     return {
-        "window": window,
-        "good": number(good),
-        "total": number(total),
-        "ratio": number(good / total) if good is not None and total else None,
-        "coverage": None,
+        "window": str(policy.window),
+        "method": policy.method.value,
+        "target": number(policy.target),
+        "remaining": number(budget.remaining) if budget else None,
+        "coverage": number(budget.tally.coverage) if budget else None,
+        "state": budget.state.value if budget else None,
+        "good": number(budget.tally.good) if budget else None,
+        "total": number(budget.tally.total) if budget else None,
+        "spent": number(budget.spent) if budget else None,
+        "exhausted_at": number(budget.exhausted_at) if budget else None,
+    }
+
+
+def _burn_json(rate: BurnRate) -> Json:
+    """One pair. A rate is null where nothing was counted, and where it is infinite (a target of 100 %)."""
+    return {
+        "severity": rate.pair.severity.word,
+        "long": show_duration(rate.pair.long),
+        "short": show_duration(rate.pair.short),
+        "long_rate": number(rate.long_rate),
+        "short_rate": number(rate.short_rate),
+        "threshold": number(rate.threshold),
+        "firing": rate.firing,
+        "long_coverage": number(rate.long.coverage),
+        "short_coverage": number(rate.short.coverage),
     }
 
 

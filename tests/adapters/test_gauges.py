@@ -22,6 +22,7 @@ from slo_daemon.core.snapshot import SloView, Snapshot, SourceView, Specificatio
 from slo_daemon.demo.servers import find_binary
 from slo_daemon.spec.slos import RESERVED_LABELS
 from tests.adapters.pages import busy_self_metrics, one_hot, samples, values
+from tests.budgets import BURNING, DAY, spending, with_budget
 from tests.factories import (
     NOW,
     PILOT,
@@ -286,13 +287,23 @@ def test_any_number_reads_back_as_it_was(number: float) -> None:
     assert sample.value == number
 
 
-def test_the_same_snapshot_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_slos_are_rendered_once() -> None:
     page, snapshot = MetricsPage(SelfMetrics()), healthy()
-    first = page._of_snapshot(snapshot, NOW)
+    first = page._of_slos(snapshot, stalled=False)
 
-    assert page._of_snapshot(snapshot, NOW + 10) is first
-    assert page._of_snapshot(replace(snapshot), NOW + 10) is not first
-    assert page._of_snapshot(snapshot, NOW + 301) != first
+    assert page._of_slos(snapshot, stalled=False) is first
+    recorded = replace(snapshot, assessments={})  # somebody records an incident: only pilots look different
+    assert page._of_slos(recorded, stalled=False) is first
+    assert page._of_slos(replace(snapshot, slos=dict(snapshot.slos)), stalled=False) is not first
+    assert page._of_slos(snapshot, stalled=True) != first
+
+
+def test_who_scrapes_while_a_slot_is_being_rendered_gets_the_slot_before() -> None:
+    page, snapshot = MetricsPage(SelfMetrics()), healthy()
+    first = page._of_slos(snapshot, stalled=False)
+    with page._turn:  # as the thread that renders holds it
+        assert page._of_slos(replace(snapshot, slos={}), stalled=False) is first
+    assert page._of_slos(replace(snapshot, slos={}), stalled=False) == ()
 
 
 def test_an_error_while_rendering_is_raised_and_never_half_a_page() -> None:
@@ -307,7 +318,13 @@ def test_an_error_while_rendering_is_raised_and_never_half_a_page() -> None:
 
 def full_page() -> str:
     """A page with every family of the table."""
-    snapshot = replace(healthy(), source=SourceView(False, "connect", "refused", None))
+    pilot = seed_pilot()
+    views = [
+        view(pilot.slos[0], healthy_readings(pilot.slos[0])),
+        spending(with_budget(), burn=BURNING | {DAY: 1.5}),
+    ]
+    source = SourceView(False, "connect", "refused", None)
+    snapshot = snapshot_of(pilot, views, seed_records(), source=source)
     return MetricsPage(busy_self_metrics()).render(snapshot, NOW).decode()
 
 
@@ -349,21 +366,22 @@ def test_promtool_has_nothing_to_say_against_the_page() -> None:
 
 def many(count: int) -> list[SloView]:
     def slo(number: int) -> Slo:
-        return replace(
+        named = replace(
             seed_slos()[2], name=f"availability-{number}", labels=(("team", f"team-{number % 50}"),)
         )
+        return with_budget(named)
 
-    return [view(s, healthy_readings(s)) for s in map(slo, range(count))]
+    return [spending(s, burn=BURNING) for s in map(slo, range(count))]
 
 
 @pytest.mark.slow
-def test_ten_thousand_slos_render_within_a_second() -> None:
+def test_ten_thousand_slos_render_with_budgets_and_four_pairs_each_render_within_a_second() -> None:
     views = {v.instance.id: v for v in many(10_000)}
     page, snapshot = MetricsPage(SelfMetrics()), Snapshot(Specification((), (), "h"), SLOT, None, views)
 
     seconds = []
     for _ in range(3):
-        snapshot = replace(snapshot)
+        snapshot = replace(snapshot, slos=dict(views))
         started = perf_counter()
         text = page.render(snapshot, NOW)
         seconds.append(perf_counter() - started)

@@ -25,6 +25,10 @@ def test_the_daemon_tells_about_itself_what_happened() -> None:
         ("slo_daemon_evaluations_failed_total", ()): 1.0,
         ("slo_daemon_evaluation_duration_seconds_count", ()): 1.0,
         ("slo_daemon_heartbeat_timestamp_seconds", ()): NOW,
+        ("slo_daemon_backfill_missing_chunks", ()): 1_440.0,
+        ("slo_daemon_verifications_total", ("agreed",)): 1.0,
+        ("slo_daemon_verifications_total", ("drifted",)): 0.0,
+        ("slo_daemon_window_drift_ratio", ("availability", "shop")): 0.0004,
         ("slo_daemon_store_up", ()): 0.0,
         ("slo_daemon_store_errors_total", ("full",)): 1.0,
         ("slo_daemon_store_errors_total", ("io",)): 0.0,
@@ -43,6 +47,19 @@ def test_a_store_that_works_again_is_up() -> None:
     told.store_worked()
 
     assert values(told.text().decode(), "slo_daemon_store_up") == {None: 1.0}
+
+
+def test_of_an_slo_that_was_verified_again_the_last_look_counts() -> None:
+    told = SelfMetrics()
+    assert values(told.text().decode(), "slo_daemon_window_drift_ratio") == {}
+    for slo, drift in (("availability", 0.2), ("errors", 0.001), ("availability", 0.0)):
+        told.window_drift("shop", slo, drift)
+        told.text()
+
+    assert values(told.text().decode(), "slo_daemon_window_drift_ratio") == {
+        "availability": 0.0,
+        "errors": 0.001,
+    }
 
 
 def test_what_has_not_happened_yet_is_absent_and_not_of_1970() -> None:

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.verdict import Finding, Truth
 from slo_daemon.core.shapes import assessment_json, evaluation_json, slo_json, transitions_json
+from slo_daemon.core.slo.book import entry_of
 from slo_daemon.core.slo.measurement import Measured
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.query import Absent, Failed, FailReason, Reading
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.state import Transition, TransitionReason
-from slo_daemon.core.slo.window import Slot
+from slo_daemon.core.slo.window import Slot, Tally
 from slo_daemon.core.snapshot import Snapshot, Specification
+from tests.budgets import A_SECOND, BURNING, slices, spending, with_budget
 from tests.core.scenarios import bad_day_report, healthy_report
 from tests.factories import (
     NOW,
@@ -49,15 +51,33 @@ def nullable(kind: str) -> dict[str, Any]:
 TEXT, NUMBER = {"type": "string"}, nullable("number")
 TEXTS = {"type": "array", "items": TEXT}
 INTERVAL = {"anyOf": [{"type": "null"}, {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}]}
-WINDOW = table({"window": TEXT, "good": NUMBER, "total": NUMBER, "ratio": NUMBER, "coverage": NUMBER})
+WINDOW = table(
+    {"window": TEXT, "good": NUMBER, "total": NUMBER, "ratio": NUMBER, "value": NUMBER, "coverage": NUMBER}
+)
+BUDGET = table(
+    {
+        "window": TEXT, "method": {"enum": ["occurrences", "timeslices"]}, "target": NUMBER, "remaining": NUMBER,
+        "coverage": NUMBER, "state": {"enum": ["complete", "partial", "backfilling", None]}, "good": NUMBER,
+        "total": NUMBER, "spent": NUMBER, "exhausted_at": NUMBER,
+    },
+    additionalProperties=False,
+)  # fmt: skip
+BURN_RATE = table(
+    {
+        "severity": {"enum": ["warning", "critical"]}, "long": TEXT, "short": TEXT, "long_rate": NUMBER,
+        "short_rate": NUMBER, "threshold": NUMBER, "firing": nullable("boolean"), "long_coverage": NUMBER,
+        "short_coverage": NUMBER,
+    },
+    additionalProperties=False,
+)  # fmt: skip
 SLO_SCHEMA = table(
     {
         "id": TEXT, "pilot": TEXT, "slo": TEXT, "labels": {"type": "object"}, "kind": TEXT, "value": NUMBER,
         "unit": {"enum": ["seconds", "ratio", "rating", "per_second", "number"]}, "met": nullable("boolean"),
         "level": {"enum": [0, 1, 2]},
         "data_state": {"enum": ["ok", "no_traffic", "no_data", "stale", "error", "unknown"]}, "reason": TEXT,
-        "windows": {"type": "array", "items": WINDOW, "minItems": 1}, "budget": {"type": "null"},
-        "burn_rates": {"type": "array", "maxItems": 0},
+        "windows": {"type": "array", "items": WINDOW, "minItems": 1}, "coverage": NUMBER,
+        "budget": {"anyOf": [{"type": "null"}, BUDGET]}, "burn_rates": {"type": "array", "items": BURN_RATE},
     }
 )  # fmt: skip
 EVALUATION_SCHEMA = table(
@@ -109,12 +129,13 @@ def test_values_are_in_base_units_and_events_are_counted() -> None:
     )
     assert (p95["value"], p95["unit"], p95["kind"]) == (pytest.approx(0.042), "seconds", "quantile")
     assert p95["windows"] == [
-        {"window": "5m", "good": None, "total": 20_000, "ratio": None, "coverage": None}
+        {"window": "5m", "good": None, "total": 20_000, "ratio": None, "value": p95["value"], "coverage": 1}
     ]
     assert (availability["value"], availability["unit"]) == (0.9995, "ratio")
     assert availability["windows"] == [
-        {"window": "1h", "good": 99_950, "total": 100_000, "ratio": 0.9995, "coverage": None}
+        {"window": "1h", "good": 99_950, "total": 100_000, "ratio": 0.9995, "value": 0.9995, "coverage": 1}
     ]
+    assert (availability["budget"], availability["burn_rates"]) == (None, [])
     assert error_rate["value"] == pytest.approx(0.0008)
     assert error_rate["windows"][0]["ratio"] == pytest.approx(
         0.9992
@@ -149,6 +170,84 @@ def test_what_cannot_be_told_is_null_with_a_named_reason(
     assert (shape["met"], shape["level"], shape["data_state"], shape["reason"]) == (None, 0, state, reason)
     assert shape["windows"][0]["total"] == total
     assert shape["detail"]
+
+
+def test_a_budget_says_what_is_left_of_what_was_counted_and_seen() -> None:
+    shape = strict(slo_json(spending(with_budget(), 0.377)))
+    SLO.validate(shape)
+    total = 30 * 86_400 * A_SECOND
+    assert shape["budget"] == {
+        "window": "30d", "method": "occurrences", "target": 0.999, "remaining": pytest.approx(0.623), "coverage": 1,
+        "state": "complete", "good": pytest.approx(total * (1 - 0.377 * 0.001)), "total": total,
+        "spent": pytest.approx(0.377), "exhausted_at": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "state"),
+    [({"coverage": 0.43}, "partial"), ({"coverage": 0.2, "backfilling": True}, "backfilling")],
+)
+def test_a_budget_that_is_not_whole_says_so(more: dict[str, Any], state: str) -> None:
+    shape = strict(slo_json(spending(with_budget(), 0.377, **more)))
+    SLO.validate(shape)
+    assert (shape["budget"]["state"], shape["budget"]["coverage"]) == (state, more["coverage"])
+    assert shape["budget"]["remaining"] == pytest.approx(0.623)
+
+
+def test_every_window_is_there_once_the_slo_s_own_first_and_the_budget_s_last() -> None:
+    shape = strict(slo_json(spending(with_budget(), burn=BURNING)))
+    assert [w["window"] for w in shape["windows"]] == ["1h", "5m", "30m", "2h", "6h", "1d", "3d", "30d"]
+    assert {w["coverage"] for w in shape["windows"]} == {1}
+    five_minutes = shape["windows"][1]
+    assert five_minutes["total"] == 300 * A_SECOND
+    assert five_minutes["value"] == five_minutes["ratio"] == pytest.approx(1 - 25 * 0.001)
+
+
+def test_where_slices_are_counted_no_window_passes_them_off_as_events() -> None:
+    shape = strict(slo_json(spending(slices(), 0.5)))
+    SLO.validate(shape)
+    assert [(w["window"], w["good"]) for w in shape["windows"]] == [("5m", None), ("30d", None)]
+    assert shape["windows"][1]["total"] is None
+    assert (shape["budget"]["method"], shape["budget"]["remaining"]) == ("timeslices", pytest.approx(0.5))
+
+
+def test_a_pair_of_burn_rates_shows_both_lookbacks_and_whether_it_fires() -> None:
+    shape = strict(slo_json(spending(with_budget(), burn=BURNING)))
+    SLO.validate(shape)
+    first, second, *_ = shape["burn_rates"]
+    assert first == {
+        "severity": "critical", "long": "1h", "short": "5m", "long_rate": pytest.approx(20.1),
+        "short_rate": pytest.approx(25), "threshold": pytest.approx(14.4), "firing": True, "long_coverage": 1,
+        "short_coverage": 1,
+    }  # fmt: skip
+    assert (second["long"], second["short"], second["firing"]) == ("6h", "30m", False)
+    assert (shape["level"], shape["met"]) == (2, True)
+
+
+def test_a_target_of_everything_has_rates_that_are_no_numbers() -> None:
+    shape = strict(slo_json(spending(with_budget(target=1.0), readings=healthy_readings(AVAILABILITY))))
+    SLO.validate(shape)
+    assert shape["burn_rates"][0]["threshold"] == 0
+    bad = Tally(99.0, 100.0, 1.0)
+    everything = with_budget(target=1.0)
+    shown = view(
+        everything,
+        healthy_readings(everything),
+        budget=bad,
+        tallies=dict.fromkeys(entry_of(everything).lookbacks, bad),
+    )
+    infinite = strict(slo_json(shown))["burn_rates"][0]
+    assert (infinite["long_rate"], infinite["short_rate"], infinite["firing"]) == (None, None, True)
+
+
+def test_before_the_first_slot_a_budget_is_its_policy_alone() -> None:
+    shape = strict(slo_json(replace(spending(with_budget()), evaluation=None)))
+    SLO.validate(shape)
+    known = {"window": "30d", "method": "occurrences", "target": 0.999}
+    assert {name: value for name, value in shape["budget"].items() if value is not None} == known
+    assert shape["windows"] == [
+        {"window": "1h", "good": None, "total": None, "ratio": None, "value": None, "coverage": None}
+    ]
 
 
 def test_a_group_carries_its_labels() -> None:
@@ -209,6 +308,25 @@ def test_no_number_that_json_lacks_ever_comes_out(a: float, b: float, c: float, 
     assert shown.evaluation is not None
     odd = replace(shown.evaluation, measurement=Measured(a, b, c, abs(b), abs(d), facts={"lower_edge": c}))
     SLO.validate(strict(slo_json(replace(shown, evaluation=odd))))
+
+
+COUNTS = st.floats(min_value=0, max_value=1e12)
+TALLIES = st.builds(
+    lambda good, bad, coverage: Tally(good, good + bad, coverage), COUNTS, COUNTS, st.floats(0, 1)
+)
+
+
+@given(
+    st.sampled_from([0.5, 0.999, 0.99999, 1.0]),
+    TALLIES,
+    st.lists(TALLIES, min_size=7, max_size=7),
+    st.booleans(),
+)
+def test_any_counts_give_the_shape(target: float, left: Tally, seen: list[Tally], backfilling: bool) -> None:
+    slo = with_budget(target=target)
+    tallies = dict(zip(entry_of(slo).lookbacks, seen, strict=True))
+    shown = view(slo, healthy_readings(slo), tallies=tallies, budget=left, backfilling=backfilling)
+    SLO.validate(strict(slo_json(shown)))
 
 
 @given(st.lists(st.floats(min_value=0, max_value=1e9), min_size=3, max_size=3))

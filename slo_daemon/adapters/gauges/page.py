@@ -1,36 +1,70 @@
 """The whole /metrics page."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from threading import Lock
 
 from slo_daemon.adapters.gauges.self_metrics import SelfMetrics
-from slo_daemon.adapters.gauges.snapshot_text import SnapshotText, is_stalled
+from slo_daemon.adapters.gauges.snapshot_text import SnapshotText, is_stalled, pilots_text
 from slo_daemon.core.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """The families of SLOs, with what they were rendered from."""
+
+    snapshot: Snapshot
+    stalled: bool
+    parts: tuple[bytes, ...]
+
+    def holds(self, snapshot: Snapshot, *, stalled: bool) -> bool:
+        """Whether rendering that anew would give the same."""
+        same = self.snapshot.slos is snapshot.slos and self.snapshot.slot == snapshot.slot
+        return same and self.stalled == stalled
 
 
 class MetricsPage:
     """Renders snapshots and keeps the last rendering: a scrape between two slots costs nothing.
 
-    An error while rendering is raised and must become an HTTP 500: Prometheus then marks the target as down, while a
-    page that ends early would keep the old values of all series it lacks.
+    Whoever comes while another one renders gets what was there before. An error while rendering is raised and must become
+    an HTTP 500: Prometheus then marks the target as down, while a page that ends early would keep the old values of all
+    series it lacks.
     """
 
     def __init__(self, self_metrics: SelfMetrics) -> None:
         self._self_metrics = self_metrics
         self._text = SnapshotText()
-        self._rendered: tuple[Snapshot, bool, date, bytes] | None = None
+        self._rendered: _Rendered | None = None
+        self._pilots: tuple[Snapshot, bool, date, bytes] | None = None
         self._turn = Lock()
 
     def render(self, snapshot: Snapshot, now: float) -> bytes:
         """The page at the time `now` (Unix seconds), in the text format 0.0.4."""
-        return self._of_snapshot(snapshot, now) + self._self_metrics.text()
+        stalled = is_stalled(snapshot, now)
+        pilots = self._of_pilots(snapshot, datetime.fromtimestamp(now, UTC).date(), stalled=stalled)
+        return b"".join([*self._of_slos(snapshot, stalled=stalled), pilots, self._self_metrics.text()])
 
-    def _of_snapshot(self, snapshot: Snapshot, now: float) -> bytes:
-        stalled, today = is_stalled(snapshot, now), datetime.fromtimestamp(now, UTC).date()
-        with self._turn:
+    def _of_slos(self, snapshot: Snapshot, *, stalled: bool) -> tuple[bytes, ...]:
+        before = self._rendered
+        if before is not None and before.holds(snapshot, stalled=stalled):
+            return before.parts
+        if not self._turn.acquire(blocking=before is None or before.stalled != stalled):
+            assert before is not None  # noqa: S101
+            return before.parts
+        try:
             last = self._rendered
-            if last is not None and last[0] is snapshot and last[1:3] == (stalled, today):
-                return last[3]
-            body = self._text.write(snapshot, today, stalled=stalled).encode(errors="replace")
-            self._rendered = (snapshot, stalled, today, body)
-            return body
+            if last is None or not last.holds(snapshot, stalled=stalled):
+                last = self._rendered = _Rendered(
+                    snapshot, stalled, self._text.slos(snapshot, stalled=stalled)
+                )
+            return last.parts
+        finally:
+            self._turn.release()
+
+    def _of_pilots(self, snapshot: Snapshot, today: date, *, stalled: bool) -> bytes:
+        last = self._pilots
+        if last is not None and last[0] is snapshot and last[1:3] == (stalled, today):
+            return last[3]
+        text = pilots_text(snapshot, today, stalled=stalled)
+        self._pilots = (snapshot, stalled, today, text)
+        return text

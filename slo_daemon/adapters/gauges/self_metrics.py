@@ -8,9 +8,12 @@ from prometheus_client.exposition import generate_latest
 
 from slo_daemon import __version__
 from slo_daemon.adapters.gauges.table import FAMILIES
+from slo_daemon.adapters.gauges.text import label_text, number_text
 from slo_daemon.core.slo.query import FailReason
 
 STORE_REASONS = ("full", "readonly", "locked", "corrupt", "newer_schema", "closed", "io")
+VERIFICATIONS = ("agreed", "drifted", "failed", "skipped")
+_DRIFT = FAMILIES["slo_daemon_window_drift_ratio"]
 _QUERY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOT_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -34,6 +37,8 @@ class SelfMetrics:
     def __init__(self, alertmanagers: Sequence[str] = ()) -> None:
         self._registry = _WithoutCreated()
         self._gauges: dict[str, Gauge] = {}
+        self._drifts: dict[tuple[str, str], float] = {}
+        self._drift_text: bytes | None = b""
         self._turn = Lock()
         ProcessCollector(registry=self._registry)
         self._scheduled = self._counter("slo_daemon_evaluations_scheduled_total")
@@ -44,6 +49,7 @@ class SelfMetrics:
         self._query_failures = self._counter("slo_daemon_query_failures_total", FailReason)
         self._query_duration = self._histogram("slo_daemon_query_duration_seconds", _QUERY_BUCKETS)
         self._query_samples = self._counter("slo_daemon_query_samples_total")
+        self._verifications = self._counter("slo_daemon_verifications_total", VERIFICATIONS)
         self._store_errors = self._counter("slo_daemon_store_errors_total", STORE_REASONS)
         self._sent = self._counter("slo_daemon_alerts_sent_total", alertmanagers)
         self._not_sent = self._counter("slo_daemon_alerts_failed_total", alertmanagers)
@@ -53,7 +59,7 @@ class SelfMetrics:
 
     def text(self) -> bytes:
         """In the text format 0.0.4."""
-        return generate_latest(self._registry)
+        return generate_latest(self._registry) + self._drift_lines()
 
     def query_done(self, seconds: float, samples: int | None) -> None:
         """A query was answered."""
@@ -88,6 +94,20 @@ class SelfMetrics:
         """A slot was finished at this time (Unix seconds)."""
         self._set("slo_daemon_heartbeat_timestamp_seconds", at)
 
+    def backfill_missing(self, chunks: int) -> None:
+        """So many hour chunks of asks are still to be asked for."""
+        self._set("slo_daemon_backfill_missing_chunks", chunks)
+
+    def verified(self, result: str) -> None:
+        """A window was also asked directly, with one of VERIFICATIONS as the result."""
+        self._verifications.labels(result).inc()
+
+    def window_drift(self, pilot: str, slo: str, ratio: float) -> None:
+        """How far the sum of chunks was from the direct answer, in shares of the error budget; the last look counts."""
+        with self._turn:
+            self._drifts[pilot, slo] = ratio
+            self._drift_text = None
+
     def store_failed(self, reason: str) -> None:
         """The store refused a read or write."""
         self._store_errors.labels(reason).inc()
@@ -118,6 +138,17 @@ class SelfMetrics:
     def request(self, route: str, code: int) -> None:
         """An HTTP request was answered."""
         self._requests.labels(route, str(code)).inc()
+
+    def _drift_lines(self) -> bytes:
+        """In time there is one for each SLO, of which one changes at a time: written by hand, and kept."""
+        with self._turn:
+            if self._drift_text is None:
+                lines = [
+                    f"{_DRIFT.name}{{{label_text({'pilot': pilot, 'slo': slo})}}} {number_text(ratio)}\n"
+                    for (pilot, slo), ratio in self._drifts.items()
+                ]
+                self._drift_text = (_DRIFT.head + "".join(lines)).encode(errors="replace")
+            return self._drift_text
 
     def _counter(self, name: str, first_labels: Iterable[str] = ()) -> Counter:
         """A counter of the table; with 0 for every value in `first_labels` of its only label."""
@@ -165,6 +196,15 @@ class NoTelemetry:
         """Nothing."""
 
     def heartbeat(self, at: float) -> None:
+        """Nothing."""
+
+    def backfill_missing(self, chunks: int) -> None:
+        """Nothing."""
+
+    def verified(self, result: str) -> None:
+        """Nothing."""
+
+    def window_drift(self, pilot: str, slo: str, ratio: float) -> None:
         """Nothing."""
 
     def store_failed(self, reason: str) -> None:

@@ -57,6 +57,42 @@ _FAMILIES = (
         "slo_sli_ratio", _G, (*_SLO, "window"), "Good events of all events, for indicators that count events."
     ),
     Family(
+        "slo_error_budget_remaining_ratio",
+        _G,
+        (*_SLO, "window"),
+        "Share of the error budget that is left: 1 untouched, 0 spent, below 0 overspent. Absent while backfilling.",
+    ),
+    Family(
+        "slo_error_budget_state",
+        _G,
+        (*_SLO, "state"),
+        "How much of its window the error budget stands on: 1 for complete, partial or backfilling.",
+    ),
+    Family(
+        "slo_error_budget_exhausted_timestamp_seconds",
+        _G,
+        _SLO,
+        "When nothing of the error budget will be left at the present pace; absent when that is not in sight.",
+    ),
+    Family(
+        "slo_burn_rate",
+        _G,
+        (*_SLO, "lookback"),
+        "How many times faster than allowed the error budget goes; absent where nothing was counted.",
+    ),
+    Family(
+        "slo_burn_rate_threshold",
+        _G,
+        (*_SLO, "lookback"),
+        "The burn rate over a pair's long lookback that is too fast when it is exceeded.",
+    ),
+    Family(
+        "slo_coverage_ratio",
+        _G,
+        (*_SLO, "window"),
+        "Share of the window (of a calendar window: of its time so far) in which there was data.",
+    ),
+    Family(
         "slo_last_good_evaluation_timestamp_seconds",
         _G,
         _SLO,
@@ -105,6 +141,24 @@ _FAMILIES = (
     Family("slo_daemon_query_duration_seconds", _H, (), "Time that answered questions took."),
     Family(
         "slo_daemon_query_samples_total", _C, (), "Samples that Prometheus touched for them, where it tells."
+    ),
+    Family(
+        "slo_daemon_backfill_missing_chunks",
+        _G,
+        (),
+        "Hours of questions whose answers windows and budgets still lack; 0 when all history is there.",
+    ),
+    Family(
+        "slo_daemon_verifications_total",
+        _C,
+        ("result",),
+        "Windows that were also asked directly, and what came out.",
+    ),
+    Family(
+        "slo_daemon_window_drift_ratio",
+        _G,
+        _SLO,
+        "How far a window as the sum of its chunks was from the same window asked directly, in error budgets.",
     ),
     Family("slo_daemon_store_up", _G, (), "1 when the last access to the store succeeded, else 0."),
     Family("slo_daemon_store_errors_total", _C, ("reason",), "Accesses to the store that failed."),

@@ -1,4 +1,4 @@
-"""Readiness: may the pilot's rollout widen? The default criteria: SLOs, incidents and satisfaction.
+"""Readiness: may the pilot's rollout widen? The default criteria: SLOs, error budgets, incidents and satisfaction.
 
 What people write themselves (go-live criteria, rollback triggers, success metrics) is listed as not judged yet.
 """
@@ -19,9 +19,17 @@ from slo_daemon.core.pilot.records import IncidentSummary, Records, RecordsUnava
 from slo_daemon.core.pilot.satisfaction import ENOUGH_VOTES, Satisfaction, satisfaction
 from slo_daemon.core.pilot.verdict import NOT_JUDGED, Assessment, Finding, Truth, conclude
 from slo_daemon.core.quantity import show_duration
+from slo_daemon.core.slo.budget import spent_out
 from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.objective import Level
-from slo_daemon.core.slo.phrases import say_count, say_evaluation, say_name, say_objective
+from slo_daemon.core.slo.phrases import (
+    say_basis,
+    say_count,
+    say_evaluation,
+    say_name,
+    say_objective,
+    say_share,
+)
 from slo_daemon.core.slo.slo import SloInstance
 from slo_daemon.core.slo.state import SloState
 from slo_daemon.core.slo.window import Slot
@@ -50,6 +58,7 @@ def assess(
     opinion = satisfaction(records.ratings) if isinstance(records, Records) else None
     findings = (
         _slos_met(pilot, slot, at, slos),
+        *_no_budget_spent(pilot, slot, at, slos),
         _no_open_critical_incident(records),
         *_satisfied(pilot, records, opinion),
         *(_metric_not_judged(metric) for metric in pilot.success_metrics),
@@ -91,16 +100,63 @@ def _slos_met(pilot: Pilot, slot: Slot | None, at: float, slos: Sequence[Judged]
 def _doubt(judged: Judged, slot: Slot | None, at: float) -> str:
     """Why it cannot be told whether an SLO is met now; empty when it can."""
     evaluation = judged.evaluation
-    if evaluation is None or slot is None or evaluation.slot.time != slot.time:
-        return "not evaluated in the latest slot"
-    age = at - slot.time
-    if age > max(LONGEST_SLOT_AGE, 3 * slot.interval):
-        return f"last evaluated {show_duration(age)} ago"
+    age = _too_old(evaluation, slot, at)
+    if age or evaluation is None:
+        return age
     if evaluation.met is None:
         return evaluation.reason.value
     if evaluation.met and judged.state.level is Level.CRITICAL:
         return "met again, but not for long enough to lower its critical level"
     return ""
+
+
+def _too_old(evaluation: Evaluation | None, slot: Slot | None, at: float) -> str:
+    """Why an evaluation does not speak of the present; empty when it does."""
+    if evaluation is None or slot is None or evaluation.slot.time != slot.time:
+        return "not evaluated in the latest slot"
+    age = at - slot.time
+    if age > max(LONGEST_SLOT_AGE, 3 * slot.interval):
+        return f"last evaluated {show_duration(age)} ago"
+    return ""
+
+
+def _no_budget_spent(
+    pilot: Pilot, slot: Slot | None, at: float, slos: Sequence[Judged]
+) -> tuple[Finding, ...]:
+    """Only for pilots that have an error budget. What is partly seen can prove a budget spent, never that it is not."""
+    wanted = [slo for slo in pilot.slos if slo.budget is not None]
+    if not wanted:
+        return ()
+    text = "no error budget is spent"
+    seen = {judged.instance.slo.id for judged in slos}
+    unknown = [f"{slo.name} (no group of it was seen yet)" for slo in wanted if slo.id not in seen]
+    spent, left = [], []
+    for judged in slos:
+        if judged.instance.slo.budget is None:
+            continue
+        name, budget = say_name(judged.instance), judged.evaluation.budget if judged.evaluation else None
+        doubt = _too_old(judged.evaluation, slot, at)
+        if doubt or budget is None:
+            unknown.append(f"{name} ({doubt or 'its budget was not evaluated'})")
+            continue
+        match spent_out(budget):
+            case True:
+                spent.append(f"{name} ({say_share(budget.spent or 1.0)} of {budget.policy.window} spent)")
+            case False:
+                left.append((budget.remaining or 0.0, name))
+            case None:
+                unknown.append(f"{name} ({say_basis(budget)})")
+    n = len(spent) + len(unknown) + len(left)
+    if spent:
+        state, reason, detail = Truth.FALSE, "budget_spent", f"error budgets spent: {_named(spent)}"
+        detail += f"; cannot be told for {_named(unknown)}" if unknown else ""
+    elif unknown:
+        state, reason, detail = Truth.UNKNOWN, "budget_unknown", f"cannot be told for {_named(unknown)}"
+    else:
+        least, name = min(left)
+        state, reason = Truth.TRUE, "budgets_left"
+        detail = f"{say_count(n, 'error budget')} not spent; the least is left of {name}, {say_share(least)}"
+    return (Finding(text, Role.DEFAULT, state, reason, detail, value=len(left), n=n),)
 
 
 def _no_open_critical_incident(records: Records | RecordsUnavailable) -> Finding:

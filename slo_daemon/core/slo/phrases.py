@@ -133,9 +133,9 @@ def say_threshold(threshold: float) -> str:
     return say_value(threshold, UNITS[""])
 
 
-def say_seen(budget: Budget) -> str:
-    """`43 % of 30d seen`."""
-    return f"{say_share(budget.tally.coverage)} of {budget.policy.window} seen"
+def say_basis(budget: Budget) -> str:
+    """How much a budget stands on: `partial: 43 % of 30d seen`."""
+    return f"{budget.state.value}: {say_share(budget.tally.coverage)} of {budget.policy.window} seen"
 
 
 def say_left(budget: Budget | None) -> str:
@@ -147,9 +147,9 @@ def say_left(budget: Budget | None) -> str:
         case BudgetState.COMPLETE:
             return left
         case BudgetState.PARTIAL:
-            return f"{left} (partial: {say_seen(budget)})"
+            return f"{left} ({say_basis(budget)})"
         case BudgetState.BACKFILLING:
-            return f"not known yet (backfilling: {say_seen(budget)})"
+            return f"not known yet ({say_basis(budget)})"
 
 
 def say_forecast(budget: Budget) -> str:
