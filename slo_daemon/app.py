@@ -27,6 +27,7 @@ from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.core.alert import Links
 from slo_daemon.core.explain import explain_json
 from slo_daemon.core.report import SlotTally
+from slo_daemon.core.slo.chunks import HOUR
 from slo_daemon.core.slo.state import SloState
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import Snapshot, Specification
@@ -47,6 +48,7 @@ from slo_daemon.workflows.evaluate import Evaluator
 from slo_daemon.workflows.history import History
 from slo_daemon.workflows.record import Recorder
 from slo_daemon.workflows.report import Reporter
+from slo_daemon.workflows.verify import Verifier
 
 log = structlog.get_logger(__name__)
 STUCK_SLOTS = 3  # intervals without a finished slot after which a restart would help
@@ -132,6 +134,7 @@ class Daemon:
         self._backfiller = Backfiller(
             self._asker, self._history, self._clock, self._metrics, lambda: self._evaluator.busy
         )
+        self._verifier = Verifier(self._asker, self._history, self._metrics)
         self._assessor = Assessor(self._store, self.board, self._metrics)
         self._reports = ReportFolder(Path(settings.reports.folder), keep=settings.reports.keep)
         self._reporter = Reporter(self._assessor, self._store, self._metrics, self._reports)
@@ -240,6 +243,9 @@ class Daemon:
         interval = self._settings.evaluation.interval
         self._scheduler.add_slots(interval, self._slot)
         self._scheduler.add_periodic("reports", self._settings.reports.every, self._report)
+        if self._settings.evaluation.verify:
+            self._scheduler.add_periodic("verify", self._settings.evaluation.verify, self._verify)
+        self._scheduler.add_periodic("history", HOUR, self._tidy)
         self._scheduler.add_periodic("files", LOOK_AT_FILES, self._look_at_files)
         self._last_slot = monotonic()
         self._scheduler.start()
@@ -284,6 +290,13 @@ class Daemon:
         self._reported = True
         evaluated, missed = self._scheduler.counted
         self._reporter.report_all(self._clock.now(), SlotTally(self._started, evaluated, missed))
+
+    def _verify(self) -> None:
+        if self._backfiller.idle:  # what is still being fetched would be called a difference
+            self._verifier.once(self.board.current)
+
+    def _tidy(self) -> None:
+        self._history.prune(self._clock.now())
 
     def _on_recorded(self, _pilot: str) -> None:
         self._assessor.assess_all(self._clock.now())

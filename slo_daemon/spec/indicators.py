@@ -67,9 +67,9 @@ def _build(shape: SliShape, objective: Objective) -> Indicator | None:
     if shape.ratio is not None:
         return _ratio(shape.ratio, shape.as_, objective)
     if shape.latency is not None:
-        return LatencyShare(shape.latency.histogram, shape.latency.threshold.base)
+        return LatencyShare(shape.latency.histogram, shape.latency.threshold.base, shape.latency.native)
     if shape.quantile is not None:
-        return Quantile(shape.quantile.histogram, shape.quantile.quantile)
+        return Quantile(shape.quantile.histogram, shape.quantile.quantile, shape.quantile.native)
     if shape.gauge is not None:
         return Gauge(shape.gauge.metric, shape.gauge.aggregate, shape.gauge.unit or unit)
     if shape.throughput is not None:

@@ -8,7 +8,16 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from slo_daemon.spec import leaves
-from slo_daemon.spec.leaf_types import Count, Duration, ShortDuration, Text, Truth, Url, choice_schema
+from slo_daemon.spec.leaf_types import (
+    Count,
+    Duration,
+    DurationOrZero,
+    ShortDuration,
+    Text,
+    Truth,
+    Url,
+    choice_schema,
+)
 from slo_daemon.spec.pilot_shape import VersionWord
 from slo_daemon.spec.shape import Shape
 
@@ -117,6 +126,10 @@ class EvaluationShape(Shape):
 
     interval: Duration = Field(
         default=60, description="Seconds between evaluations, aligned to the clock. Default: 60s."
+    )
+    verify: DurationOrZero = Field(
+        default=60,
+        description="How often one SLO after the other is also asked directly over its budget's window, to see whether the summed windows agree; 0s: never. Default: 60s.",
     )
 
 

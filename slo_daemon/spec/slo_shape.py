@@ -97,6 +97,10 @@ class LatencyShape(Shape):
     threshold: Time = Field(
         description="Longest time of a good request; best a bucket edge of the histogram."
     )
+    native: Truth = Field(
+        default=False,
+        description="Whether it is a native histogram of Prometheus; `histogram` is then the metric itself. Default: false, a classic one.",
+    )
 
 
 class QuantileShape(Shape):
@@ -106,6 +110,10 @@ class QuantileShape(Shape):
         description="Histogram in seconds by its base name, without _bucket, _count or _sum."
     )
     quantile: QuantileLeaf = Field(description="p50, p95, p99, p99.9 or a number such as 0.95.")
+    native: Truth = Field(
+        default=False,
+        description="Whether it is a native histogram of Prometheus; `histogram` is then the metric itself. Default: false, a classic one.",
+    )
 
 
 class GaugeShape(Shape):

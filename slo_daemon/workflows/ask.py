@@ -8,7 +8,7 @@ from time import monotonic
 
 import structlog
 
-from slo_daemon.core.slo.query import Absent, Failed, FailReason, Query, Reading, Samples
+from slo_daemon.core.slo.query import Absent, Failed, FailReason, Query, Reading, Sample, Samples
 from slo_daemon.ports import MetricSource, RangeReply, SourceError, Telemetry
 
 log = structlog.get_logger(__name__)
@@ -74,6 +74,18 @@ class Asker:
             raise
         self._telemetry.query_done(monotonic() - started, reply.samples)
         return reply
+
+    def ask_behind(self, promql: str, at: float) -> Reading:
+        """One query at one time, in the background of slots."""
+        try:
+            rows = self.ask_range(promql, [at]).rows
+        except SourceError as error:
+            return Failed(promql, error.reason, error.detail)
+        return (
+            Samples(promql, tuple(Sample(row.labels, row.values[-1]) for row in rows))
+            if rows
+            else Absent(promql)
+        )
 
     def stop(self) -> None:
         """Ask nothing more; what is under way ends by its own timeout."""

@@ -77,6 +77,7 @@ class Backfiller:
         self._most: dict[str, int] = {}  # by query, how many hours at once, where a whole day was too much
         self._refused: set[str] = set()  # queries that can never be answered
         self._version = -1
+        self.idle = False  # whether nothing was missing at the last look
         self.caught_up = Event()  # set once the cells of the last hours are there, or cannot be had
 
     def start(self) -> None:
@@ -131,6 +132,7 @@ class Backfiller:
             self._refused.clear()
         self._history.close_slices(self._closed(at)[:3])
         work = next(self._missing(at), None)
+        self.idle = work is None
         if work is None or work.span == HOUR or work.slices:
             self.caught_up.set()
         self._telemetry.backfill_missing(self.progress(at).missing)
@@ -141,6 +143,11 @@ class Backfiller:
         except SourceError as error:
             self._learn(work, error)
         return True
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The queries that can never be answered as they are."""
+        return tuple(sorted(self._refused))
 
     def progress(self, at: float) -> Progress:
         """How much of the closed hours that windows at `at` reach is there."""

@@ -10,6 +10,9 @@ import structlog
 
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.book import Seen
+from slo_daemon.core.slo.budget import BudgetState
+from slo_daemon.core.slo.budget_points import BudgetPoint
+from slo_daemon.core.slo.chunks import HOUR, floor
 from slo_daemon.core.slo.evaluation import evaluate, unusable
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.query import FailReason
@@ -51,6 +54,7 @@ class Evaluator:
         self._clock = clock
         self._telemetry = telemetry
         self._sinks = tuple(sinks)
+        self._points_of: int | None = None
         self._turn = Lock()
         self._unsaved: list[Transition] = []
         self._unforgotten: list[Transition] = []
@@ -98,6 +102,7 @@ class Evaluator:
             for transition in transitions:
                 _log_transition(transition)
             self._save([view.state for view in views.values()], transitions, gone)
+            self._keep_points(views, slot)
             snapshot = self._board.change(
                 lambda now: replace(
                     now,
@@ -159,6 +164,24 @@ class Evaluator:
         if source.reason == FailReason.CLOCK_SKEW:  # a slot of a wrong time must leave no trace
             return Outcome(evaluation, previous or SloState(instance.id, since=slot.time), None)
         return step(evaluation, previous, source_down=not source.up)
+
+    def _keep_points(self, views: Mapping[str, SloView], slot: Slot) -> None:
+        """What is left of every budget, once an hour, for burn-down plots."""
+        hour = floor(slot.time, HOUR)
+        if hour == self._points_of:
+            return
+        points = [
+            BudgetPoint(slo_id, hour, left.remaining, left.tally.coverage, left.state.value)
+            for slo_id, view in views.items()
+            if view.evaluation is not None and (left := view.evaluation.budget) is not None
+            if left.state is not BudgetState.BACKFILLING
+        ]
+        try:
+            if points:
+                self._store.save_budget_points(points)
+                self._points_of = hour
+        except StoreError as error:  # the next slot tries again
+            self._telemetry.store_failed(error.reason)
 
     def _save(
         self,

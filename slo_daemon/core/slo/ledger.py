@@ -152,7 +152,7 @@ class Ledger:
     def cells_of(self, key: str, times: Sequence[int]) -> Cells | None:
         """An ask's columns, with values and seen over these cells; None when one of them was not asked."""
         table = self._homes[key]
-        if table.unasked(table.cells, times, key):
+        if table.unasked(table.cells, times, [key]):
             return None
         places = table.of_ask[key]
         rows = np.array([table.cells.at[time] for time in times], np.intp)

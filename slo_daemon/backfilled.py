@@ -1,0 +1,74 @@
+"""The past fetched into the store, without a daemon."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+from time import monotonic
+
+from slo_daemon.adapters.gauges import NoTelemetry
+from slo_daemon.adapters.system_clock import SystemClock
+from slo_daemon.app import load_specification, open_source, open_store
+from slo_daemon.settings import Settings
+from slo_daemon.workflows.ask import Asker
+from slo_daemon.workflows.backfill import Backfiller, Progress
+from slo_daemon.workflows.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """What was fetched: hours of questions, the range queries for them, and the samples they touched (None: not told).
+
+    `refused`: queries that Prometheus will never answer.
+    """
+
+    wanted: int
+    fetched: int
+    queries: int
+    samples: int | None
+    refused: tuple[str, ...]
+
+
+class _Counting(NoTelemetry):
+    queries = 0
+    samples: int | None = None
+
+    def query_done(self, seconds: float, samples: int | None) -> None:  # noqa: ARG002
+        """A query was answered."""
+        self.queries += 1
+        if samples is not None:
+            self.samples = (self.samples or 0) + samples
+
+
+def backfill_store(settings: Settings, share: float, shown: Callable[[Progress], object]) -> Backfilled:
+    """Fetch all that is missing now. `share`: of the time in which the source is asked.
+
+    Raises SpecError, ValueError, StoreError (a daemon holds it) and SourceError.
+    """
+    loaded = load_specification(settings)
+    clock, counting = SystemClock(), _Counting()
+    store, source = open_store(settings), open_source(settings)
+    asker = Asker(
+        source, counting, concurrency=settings.prometheus.concurrency, timeout=settings.prometheus.timeout
+    )
+    try:
+        history = History(store, counting, settings.evaluation.interval)
+        at = clock.now()
+        history.adopt(loaded.specification.slos, at)
+        backfiller = Backfiller(asker, history, clock, counting)
+        first = backfiller.progress(at)
+        pace, started = Event(), [monotonic()]
+
+        def paced(done: Progress) -> None:
+            shown(done)
+            pace.wait((monotonic() - started.pop()) * (1.0 / share - 1.0))
+            started.append(monotonic())
+
+        backfiller.fill(at, paced)
+        last = backfiller.progress(at)
+    finally:
+        asker.close()
+        source.close()
+        store.close()
+    return Backfilled(
+        last.wanted, last.there - first.there, counting.queries, counting.samples, backfiller.refused
+    )

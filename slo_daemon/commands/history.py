@@ -1,0 +1,106 @@
+"""`backfill`: fetch the past that windows and budgets need, before the daemon runs or while it is stopped."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from slo_daemon.backfilled import Backfilled, backfill_store
+from slo_daemon.commands.exit_codes import Exit
+from slo_daemon.commands.options import (
+    ConfigOption,
+    Output,
+    OutputOption,
+    PrometheusOption,
+    SpecOption,
+    complain,
+    settings_of,
+    told_problems,
+)
+from slo_daemon.core.slo.phrases import say_count
+from slo_daemon.ports import SourceError, StoreError
+from slo_daemon.workflows.backfill import Progress as Done
+
+
+def backfill(
+    config: ConfigOption = None,
+    spec: SpecOption = None,
+    prometheus: PrometheusOption = None,
+    share: Annotated[
+        float,
+        typer.Option("--share", min=0.01, max=1.0, help="Share of the time in which Prometheus is asked."),
+    ] = 0.5,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Fetch the past that windows and budgets need into the store, newest first. What is there already is not asked again.
+
+    The running daemon does this by itself; use it to have budgets complete before the first start. It may be interrupted
+    and started again at any time.
+
+    Exit code: 0 everything is there, 2 configuration or store, 3 some questions were refused, 4 Prometheus is unreachable.
+
+    Example: slo-daemon backfill --config config/slo-daemon.yaml
+    """
+    with told_problems():
+        settings = settings_of(config, spec, prometheus)
+        try:
+            with _bar() as bar:
+                task = bar.add_task("fetching history", total=None)
+
+                def shown(done: Done) -> None:
+                    bar.update(task, total=max(done.wanted, 1), completed=done.there)
+
+                found = backfill_store(settings, share, shown)
+        except StoreError as error:
+            held = error.reason == "locked"
+            complain(f"error: the store {settings.store.url} cannot be used: {error}")
+            if held:
+                complain(
+                    "A running daemon fetches its history by itself; see slo_daemon_backfill_missing_chunks."
+                )
+            raise typer.Exit(Exit.USAGE) from error
+        except SourceError as error:
+            complain(
+                f"error: Prometheus does not answer: {error.detail}. What was fetched is kept; start again to go on."
+            )
+            raise typer.Exit(Exit.UNREACHABLE) from error
+        except KeyboardInterrupt:
+            complain("interrupted; what was fetched is kept, start again to go on")
+            raise typer.Exit(Exit.INCONCLUSIVE) from None
+    _tell(found, output)
+    raise typer.Exit(Exit.INCONCLUSIVE if found.refused else Exit.OK)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("hours of questions"),
+        TimeRemainingColumn(),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+        console=None,
+    )
+
+
+def _tell(found: Backfilled, output: Output) -> None:
+    if output is Output.JSON:
+        shape = {
+            "wanted": found.wanted,
+            "fetched": found.fetched,
+            "queries": found.queries,
+            "samples": found.samples,
+            "refused": list(found.refused),
+        }
+        print(json.dumps(shape))
+        return
+    if not found.queries:
+        print("nothing is missing: all history that windows and budgets need is in the store")
+    else:
+        touched = f", {found.samples:,} samples" if found.samples is not None else ""
+        print(f"fetched {found.fetched:,} hours in {say_count(found.queries, 'query', 'queries')}{touched}")
+    for promql in found.refused:
+        complain(f"refused by Prometheus, so its windows stay incomplete: {promql}")
