@@ -1,7 +1,7 @@
 """Results as the tables of docs/performance.md: everything between two markers is written, the rest stays as it is."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.measure import AVAILABILITY, FULL
@@ -15,10 +15,11 @@ NAMES = {
     "pyrra-subquery": "Pyrra's rule `sum_over_time(increase5m[30d:5m])` alone",
     "slo-generator": "slo-generator 2.6.0",
     "slo-daemon": "**slo-daemon**",
-    "slo-daemon-verify": "slo-daemon with `verify`",
+    "slo-daemon-verify": "slo-daemon with `verify`: each minute one SLO is asked directly, too",
 }
 _OWN = "slo-daemon"
 _NOTHING = "–"
+_COSTS = ("queries", "samples touched", "Prometheus CPU", "client CPU", "wall")
 
 
 class DocumentError(ValueError):
@@ -93,86 +94,44 @@ def _versions(result: Result) -> str:
 
 
 def cost_table(result: Result, what: str) -> str:
-    """What one service costs in one evaluation, cheapest for the eye: each with its ratio to the daemon."""
+    """What one service costs in one evaluation, each approach with its ratio to the daemon."""
     found = [row for row in result["cost"] if row["set"] == what]
     own: Result = next((row for row in found if row["approach"] == _OWN and "samples" in row), {})
-    rows = [_cost_row(row, own) for row in found]
-    heads = [
-        "approach",
-        "queries",
-        "samples touched",
-        "Prometheus CPU",
-        "client CPU",
-        "wall",
-        "samples",
-        "CPU",
-    ]
-    return _table(heads, rows, left=1)
+    heads = ["approach", *_COSTS, "samples, × slo-daemon", "CPU, × slo-daemon"]
+    return _table(heads, [_cost_row(row, own) for row in found], left=1)
 
 
 def _cost_row(row: Result, own: Result) -> list[str]:
     name = NAMES[row["approach"]]
     if "not_measured" in row:
         return [name, f"not measured: {row['not_measured']}", *[_NOTHING] * 6]
-    return [
-        name,
-        _number(row["queries"]),
-        _number(row["samples"]),
-        _time(row["prometheus_cpu"]),
-        _time(row["client_cpu"]),
-        _time(row["wall"]),
-        _times(row["samples"], own.get("samples")),
-        _times(row["prometheus_cpu"], own.get("prometheus_cpu")),
-    ]
+    ratios = [_times(row[cost], own.get(cost)) for cost in ("samples", "prometheus_cpu")]
+    return [name, *_costs(row), *ratios]
 
 
 def windows_table(result: Result) -> str:
     """What the direct query over each window costs."""
-    rows = [
-        [row["window"], _number(row["samples"]), _time(row["prometheus_cpu"])] for row in result["windows"]
-    ]
-    return _table(["window", "samples touched", "Prometheus CPU"], rows, left=1)
+    rows = [[row["window"], *_costs(row)] for row in result["windows"]]
+    return _table(["window", *_COSTS], rows, left=1)
 
 
 def growth_table(result: Result) -> str:
     """Whole ticks with many SLOs."""
-    return _measured(
-        result["growth"],
+    rows = [
         [
-            "SLOs",
-            "queries",
-            "samples touched",
-            "Prometheus CPU",
-            "client CPU",
-            "wall",
-            "SLOs for each second",
-        ],
-        lambda row: [
             f"{row['slos']:,}",
-            _number(row["queries"]),
-            _number(row["samples"]),
-            _time(row["prometheus_cpu"]),
-            _time(row["client_cpu"]),
-            _time(row["wall"]),
-            _number(row["slos"] / row["wall"]),
-        ],
-    )
+            *_costs(row),
+            _time(row["wall_max"]),
+            _time(row["prometheus_cpu"] / row["slos"]),
+        ]
+        for row in result["growth"]
+    ]
+    return _table(["SLOs", *_COSTS, "longest", "Prometheus CPU for each SLO"], rows, left=1)
 
 
 def backfill_table(result: Result) -> str:
     """The cold start: 30 days for each service."""
-    return _measured(
-        result["backfill"],
-        ["what", "queries", "samples touched", "Prometheus CPU", "client CPU", "wall"],
-        lambda row: [
-            row["what"],
-            _number(row["queries"]),
-            _number(row["samples"]),
-            _time(row["prometheus_cpu"]),
-            _time(row["client_cpu"]),
-            _time(row["wall"]),
-        ],
-    )
+    return _table(["what", *_COSTS], [[row["what"], *_costs(row)] for row in result["backfill"]], left=1)
 
 
 def accuracy_table(result: Result) -> str:
@@ -189,11 +148,12 @@ def accuracy_table(result: Result) -> str:
 def shorter_table(result: Result) -> str:
     """Shorter windows: direct queries and the daemon."""
     rows = [
-        [row["window"], NAMES[row["approach"]], *_spreads(row, ("total", "failed")), _cases(row)]
+        [row["window"], NAMES[row["approach"]], *_spreads(row, ("total", "failed", "budget")), _cases(row)]
         for row in sorted(result["accuracy"], key=lambda row: _order(row["window"]))
         if row["window"] != "30d"
     ]
-    return _table(["window", "approach", "total requests", "failed requests", "cases"], rows, left=2)
+    heads = ["window", "approach", "total requests", "failed requests", "burn rate", "cases"]
+    return _table(heads, rows, left=2)
 
 
 def quantiles_table(result: Result) -> str:
@@ -264,10 +224,9 @@ def _size(count: float) -> str:
     return f"{count / 2**20:,.1f} MiB"
 
 
-def _measured(rows: Sequence[Result], heads: list[str], line: Callable[[Result], list[str]]) -> str:
-    if not rows:
-        return "Not measured: the daemon was not driven in this run."
-    return _table(heads, [line(row) for row in rows], left=1)
+def _costs(row: Result) -> list[str]:
+    counts = [_number(row[name]) for name in ("queries", "samples")]
+    return counts + [_time(row[name]) for name in ("prometheus_cpu", "client_cpu", "wall")]
 
 
 def _order(window: str) -> int:

@@ -1,5 +1,6 @@
 """The benchmark from the history to the result, in one run: what is compared was measured on the same machine that minute."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from bench.accuracy import (
 )
 from bench.asking import Client, cpu_seconds
 from bench.daemon import measure_daemon
+from bench.driven import TICK
 from bench.facts import machine, versions
 from bench.goals import bench_goals
 from bench.history import make_history
@@ -27,13 +29,12 @@ from bench.measure import Asked, Bench, measure_direct, measure_rules, measure_s
 from bench.options import BenchOptions
 from bench.plan import HOUR, HistoryPlan
 from bench.progress import Steps
-from bench.queries import LONG
+from bench.queries import LONG, WINDOWS
 from bench.recorded import INTERVAL, make_recorded
 from bench.slo_generator import SloGenerator, UnavailableError
 from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.demo.servers import PrometheusServer
 
-_DIRECT_WINDOWS = ("5m", "1h", "6h", "1d", "3d", LONG)
 _APART = 4 * HOUR  # between two evaluation times
 _IDLE_SECONDS = 5.0
 
@@ -63,12 +64,12 @@ def run_bench(options: BenchOptions, cache: Path, steps: Steps) -> dict[str, Any
         generated, reports = measure_slo_generator(tool, bench, steps.told)
         cost.append(generated)
         steps.step("slo-daemon")
-        daemon = measure_daemon(bench, history, options.wide, steps.told)
+        daemon = measure_daemon(bench, history, options.ticks, options.wide, steps.told)
         cost += daemon.cost
 
         steps.step("accuracy")
         said: dict[tuple[str, str], Estimates] = {}
-        for window in _DIRECT_WINDOWS:
+        for window in WINDOWS:
             steps.told(f"direct queries over {window}")
             said["direct", window] = direct_estimates(past.client, window, bench.times)
         steps.told("recorded series")
@@ -76,14 +77,11 @@ def run_bench(options: BenchOptions, cache: Path, steps: Steps) -> dict[str, Any
         said["pyrra-subquery", LONG] = pyrra_estimates(recorded.client, bench.times)
         if reports:
             said["slo-generator", LONG] = slo_generator_estimates(reports)
+        asked = {"slo-generator": len(reports), "slo-daemon": _within(bench.times, options.ticks)}
         said |= {("slo-daemon", window): estimates for window, estimates in daemon.said.items()}
         accuracy = [
             compare(
-                approach,
-                window,
-                estimates,
-                truths,
-                options.services * (len(reports) if approach == "slo-generator" else options.times),
+                approach, window, estimates, truths, options.services * asked.get(approach, options.times)
             )
             for (approach, window), estimates in said.items()
         ]
@@ -112,6 +110,11 @@ def run_bench(options: BenchOptions, cache: Path, steps: Steps) -> dict[str, Any
         "growth": list(daemon.growth),
     }
     return {**result, "goals": bench_goals(result), "seconds": round(monotonic() - started)}
+
+
+def _within(times: Sequence[float], ticks: int) -> int:
+    """How many evaluation times the daemon comes through."""
+    return sum(times[-1] - at < ticks * TICK for at in times)
 
 
 def _serve(stack: ExitStack, folder: Path) -> Asked:

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from bench.accuracy import Estimate
 from bench.asking import Client, Cost, QueryError, metered
+from bench.daemon import note
+from bench.driven import TICK, Driven
 from bench.history import LATENCY, History, make_history
 from bench.plan import HOUR, HistoryPlan, service_name
 from bench.queries import (
@@ -17,6 +21,7 @@ from bench.queries import (
     recorded_increases,
 )
 from bench.recorded import INTERVAL, make_recorded
+from bench.specification import ratios
 from slo_daemon.demo.servers import PrometheusServer
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("bench")]
@@ -99,6 +104,30 @@ def test_costs_are_metered_on_both_sides(world: World) -> None:
     assert (cost.rounds, cost.queries) == (3, 3)
     assert cost.samples == 3 * round(cost.per(3)["samples"]) > 3 * 6 * HOUR / 30 * 3
     assert cost.wall >= cost.client_cpu > 0
+
+
+def test_the_daemon_driven_through_the_past_counts_what_happened(world: World, tmp_path: Path) -> None:
+    history, server, _ = world
+    ticks, cost = 30, Cost()
+    said: dict[str, dict[tuple[float, str], Estimate]] = {}
+    with Driven(
+        ratios(range(PLAN.services)), server.url, server.pid, tmp_path / "s.db", PLAN.end - ticks * TICK
+    ) as driven:
+        driven.adopt()
+        filled = driven.backfill()
+        for _ in range(ticks):
+            note(driven.tick(cost), PLAN.end, said)
+        driven.verify(driven.tick(Cost()), 1)
+        failures = driven.counter.failures
+
+    assert failures == []
+    assert said.keys() == {"5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d"}
+    for service, truth in history.truths().items():
+        true, told = truth.between(PLAN.end - 24 * HOUR, PLAN.end), said["1d"][PLAN.end, service]
+        assert told.total == pytest.approx(true.total, rel=0.01)
+        assert told.ratio == pytest.approx(true.failed / true.total, abs=2e-4)
+    assert 60 * PLAN.services <= cost.samples / ticks <= 80 * PLAN.services
+    assert filled.samples > 4 * PLAN.services * PLAN.bins
 
 
 def test_what_prometheus_refuses_is_told_in_its_words(world: World) -> None:
