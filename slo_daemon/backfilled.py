@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from threading import Event
 from time import monotonic
 
-from slo_daemon.adapters.gauges import NoTelemetry
+from slo_daemon.adapters.gauges import CountingTelemetry
 from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.app import load_specification, open_source, open_store
 from slo_daemon.settings import Settings
@@ -28,24 +28,13 @@ class Backfilled:
     refused: tuple[str, ...]
 
 
-class _Counting(NoTelemetry):
-    queries = 0
-    samples: int | None = None
-
-    def query_done(self, seconds: float, samples: int | None) -> None:  # noqa: ARG002
-        """A query was answered."""
-        self.queries += 1
-        if samples is not None:
-            self.samples = (self.samples or 0) + samples
-
-
 def backfill_store(settings: Settings, share: float, shown: Callable[[Progress], object]) -> Backfilled:
     """Fetch all that is missing now. `share`: of the time in which the source is asked.
 
     Raises SpecError, ValueError, StoreError (a daemon holds it) and SourceError.
     """
     loaded = load_specification(settings)
-    clock, counting = SystemClock(), _Counting()
+    clock, counting = SystemClock(), CountingTelemetry()
     store, source = open_store(settings), open_source(settings)
     asker = Asker(
         source, counting, concurrency=settings.prometheus.concurrency, timeout=settings.prometheus.timeout

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from slo_daemon.adapters.gauges import NoTelemetry
+from slo_daemon.adapters.gauges import CountingTelemetry
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.app import NOTHING, load_specification, open_source
@@ -45,7 +45,7 @@ def evaluate_once(
     are not known, and the reports say so.
     """
     loaded = load_specification(settings)
-    clock, telemetry = SystemClock(), NoTelemetry()
+    clock, telemetry = SystemClock(), CountingTelemetry()
     interval = settings.evaluation.interval
     if at is None:
         at = slot_at(clock.now(), interval).time
@@ -64,6 +64,7 @@ def evaluate_once(
             backfiller.fill_phase(at, PHASE_SPAN)
             backfiller.fill(at, shown)
         evaluator.run_slot(slot)
+        board.change(lambda now: replace(now, queries=telemetry.queries, samples=telemetry.samples))
         reports = Reporter(Assessor(store, board, telemetry), store, telemetry).report_all(slot.time)
     finally:
         asker.close()

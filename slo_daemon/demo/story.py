@@ -25,6 +25,7 @@ from slo_daemon.adapters import logs
 from slo_daemon.adapters.daemon_api import DaemonApi
 from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_text
 from slo_daemon.app import Daemon
+from slo_daemon.backfilled import backfill_store
 from slo_daemon.core.alert import Links
 from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.snapshot import Snapshot
@@ -35,6 +36,7 @@ from slo_daemon.demo.traffic import Traffic
 from slo_daemon.demo.voices import INCIDENTS, ratings
 from slo_daemon.demo.webhook import WebhookReceiver
 from slo_daemon.settings import read_settings
+from slo_daemon.workflows.backfill import Progress as Done
 
 DAY = 86_400.0
 INTERVAL = 5  # seconds between scrapes and between slots
@@ -163,10 +165,10 @@ class Demo:
         )
         service.continue_from(history.totals, history.end)
         service.start()
-        self._progress(0.97, "starting Prometheus")
+        self._progress(0.96, "starting Prometheus")
         stack.enter_context(prometheus)
-        self._progress(1.0, "starting slo-daemon")
         daemon = self._daemon(folder, prometheus.url, address)
+        self._progress(1.0, "starting slo-daemon")
         return daemon, Addresses(daemon.url, prometheus.url, alertmanager.url, service.url, PILOT)
 
     def _daemon(self, folder: Path, prometheus: str, address: str) -> Daemon:
@@ -192,7 +194,12 @@ class Demo:
         }
         settings = folder / "settings.yaml"
         settings.write_text(yaml.safe_dump(document))
-        return Daemon(read_settings(settings, {}).settings)
+        loaded = read_settings(settings, {}).settings
+        backfill_store(loaded, 1.0, self._show_backfill)  # as one would before a first start
+        return Daemon(loaded)
+
+    def _show_backfill(self, done: Done) -> None:
+        self._progress(0.97 + 0.03 * done.there / max(1, done.wanted), "fetching what was counted before")
 
     def _watch(
         self,

@@ -20,7 +20,8 @@ from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.history import History
 
 log = structlog.get_logger(__name__)
-DAY_HOURS = 24  # of one question about the past
+DAY_HOURS, WEEK_HOURS = 24, 168  # of one question about the past
+FEW_COLUMNS = 100  # up to which a question may be about a week
 SHARE = 0.3  # of the time that asking may take while slots are evaluated as well
 BUSY_PAUSE = 0.1  # seconds between looks whether the slot under way is done
 LOOK_EVERY = 5.0  # seconds between looks for what is missing
@@ -176,19 +177,19 @@ class Backfiller:
         for feed in self._askable():
             lacking = self._history.unasked(HOUR, closed, feed.keys)
             if lacking:
-                works.append(Work((feed,), HOUR, self._piece(feed.query.promql, lacking)))
+                works.append(Work((feed,), HOUR, self._piece(feed.query.promql, len(feed.columns), lacking)))
         for entry in self._history.sliced:
             lacking = self._history.unasked(HOUR, closed, [entry.slices])
             feeds = tuple(feed for feed in self._history.feeds if set(entry.keys.values()) & set(feed.keys))
             if lacking and not self._refused & {feed.query.promql for feed in feeds}:
-                hours = self._piece(feeds[0].query.promql + SLICES, lacking)
+                hours = self._piece(feeds[0].query.promql + SLICES, len(feeds[0].columns), lacking)
                 cells = range(hours[0] - HOUR + CELL, hours[-1] + CELL, CELL)
                 works.append(Work(feeds, CELL, cells, (entry,)))
         yield from sorted(works, key=lambda work: -work.times[-1])
 
-    def _piece(self, name: str, lacking: Sequence[int]) -> range:
+    def _piece(self, name: str, columns: int, lacking: Sequence[int]) -> range:
         """The newest of the missing hours, as many as one question may have."""
-        most = self._most.get(name, DAY_HOURS)
+        most = self._most.get(name, WEEK_HOURS if columns <= FEW_COLUMNS else DAY_HOURS)
         oldest = next(hour for hour in reversed(lacking[:most]) if hour > lacking[0] - most * HOUR)
         return range(oldest, lacking[0] + HOUR, HOUR)
 

@@ -82,6 +82,7 @@ class History:
                 self._ledger.write_tick(feed, taken)
                 if slot.time % CELL == 0 and taken.answered:
                     blocks.append(self._ledger.write_cells(feed, taken))
+            self._judge_ticks([slot.time])
             if blocks:
                 blocks += self._judged([int(slot.time)])
         if blocks:
@@ -93,6 +94,7 @@ class History:
         with self._turn:
             if feed in self.feeds:
                 self._ledger.write_tick(feed, feed.over(rows, times))
+                self._judge_ticks(times)
 
     def take_cells(self, feed: Feed, rows: Sequence[Row], times: Sequence[int]) -> None:
         """Cells that were asked for later."""
@@ -182,15 +184,22 @@ class History:
 
     def _judged(self, times: Sequence[int]) -> list[ChunkBlock]:
         """The slices of cells that have just come, for SLOs all of whose cells are there."""
-        blocks = []
+        blocks = list(self._judge(times, ticks=False))
+        for block in blocks:
+            self._ledger.load(block)
+        return blocks
+
+    def _judge_ticks(self, times: Sequence[float]) -> None:
+        """The same for ticks, so that lookbacks end at the slot and not at the cell before it."""
+        for block in list(self._judge(times, ticks=True)):
+            self._ledger.write_judged(block, times)
+
+    def _judge(self, times: Sequence[float], *, ticks: bool) -> Iterator[ChunkBlock]:
         for entry in self.sliced:
-            parts = {name: self._ledger.cells_of(key, times) for name, key in entry.keys.items()}
+            parts = {name: self._ledger.cells_of(key, times, ticks=ticks) for name, key in entry.keys.items()}
             known = {name: cells for name, cells in parts.items() if cells is not None}
             if len(known) == len(parts):
-                block = judge(entry, known, times)
-                self._ledger.load(block)
-                blocks.append(block)
-        return blocks
+                yield judge(entry, known, times)
 
 
 def _columns(taken: Sequence[tuple[Feed, Taken]], key: str) -> Cells:

@@ -5,7 +5,7 @@ counters. `page`: both together, rendered once for each snapshot.
 """
 
 from slo_daemon.adapters.gauges.page import MetricsPage
-from slo_daemon.adapters.gauges.self_metrics import NoTelemetry, SelfMetrics
+from slo_daemon.adapters.gauges.self_metrics import CountingTelemetry, NoTelemetry, SelfMetrics
 from slo_daemon.adapters.gauges.table import FAMILIES, Family, Kind
 
-__all__ = ["FAMILIES", "Family", "Kind", "MetricsPage", "NoTelemetry", "SelfMetrics"]
+__all__ = ["FAMILIES", "CountingTelemetry", "Family", "Kind", "MetricsPage", "NoTelemetry", "SelfMetrics"]

@@ -227,3 +227,17 @@ class NoTelemetry:
 
     def request(self, route: str, code: int) -> None:
         """Nothing."""
+
+
+class CountingTelemetry(NoTelemetry):
+    """For one-shot commands that tell what they cost: answered queries, and samples touched (None: not told)."""
+
+    def __init__(self) -> None:
+        self.queries = 0
+        self.samples: int | None = None
+
+    def query_done(self, seconds: float, samples: int | None) -> None:  # noqa: ARG002
+        """A query was answered."""
+        self.queries += 1
+        if samples is not None:
+            self.samples = (self.samples or 0) + samples

@@ -8,6 +8,7 @@ the columns that reach equally far back. Where nothing was seen there is no numb
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +90,7 @@ class Sums:
     covered: Floats
 
 
+TimeT = TypeVar("TimeT", int, float)
 _Piece = tuple[Ring, int, float, int]  # a chunk's ring and row, the share of it that counts, its span
 
 
@@ -186,7 +188,7 @@ class Table:
         """The end of the newest tick or cell in which one of the columns had a row; 0.0 when there was none."""
         return float(self._newest[columns].max()) if columns else 0.0
 
-    def unasked(self, ring: Ring, times: Sequence[int], keys: Sequence[str]) -> list[int]:
+    def unasked(self, ring: Ring, times: Sequence[TimeT], keys: Sequence[str]) -> list[TimeT]:
         """The chunks for which one of the asks was not answered."""
         if not keys:
             return []

@@ -149,15 +149,21 @@ class Ledger:
             ring = table.cells if block.span == CELL else table.hours
             table.write(ring, block.times, asks, places, block.values[:, own], block.seen[:, own])
 
-    def cells_of(self, key: str, times: Sequence[int]) -> Cells | None:
-        """An ask's columns, with values and seen over these cells; None when one of them was not asked."""
+    def cells_of(self, key: str, times: Sequence[float], *, ticks: bool = False) -> Cells | None:
+        """An ask's columns, with values and seen over these cells, or ticks; None when one of them was not asked."""
         table = self._homes[key]
-        if table.unasked(table.cells, times, [key]):
+        ring = table.ticks if ticks else table.cells
+        if table.unasked(ring, times, [key]):
             return None
         places = table.of_ask[key]
-        rows = np.array([table.cells.at[time] for time in times], np.intp)
+        rows = np.array([ring.at[time] for time in times], np.intp)
         at = np.ix_(rows, np.array(places, np.intp))
-        return tuple(table.columns[i] for i in places), table.cells.values[at], table.cells.seen[at]
+        return tuple(table.columns[i] for i in places), ring.values[at], ring.seen[at]
+
+    def write_judged(self, block: ChunkBlock, times: Sequence[float]) -> None:
+        """Slices of ticks; they are not stored."""
+        table = self._homes[block.asks[0]]
+        table.write(table.ticks, times, block.asks, table.positions(block.columns), block.values, block.seen)
 
     def unasked(self, span: int, times: Sequence[int], keys: Iterable[str]) -> list[int]:
         """The chunks for which one of these asks was not answered, of those that are kept; newest first.

@@ -17,7 +17,7 @@ from slo_daemon.core.slo.query import Absent, Labels, Sample, Samples
 from slo_daemon.core.slo.sli.parts import Need, Part
 
 
-def judge(entry: Entry, parts: Mapping[str, Cells], times: Sequence[int]) -> ChunkBlock:
+def judge(entry: Entry, parts: Mapping[str, Cells], times: Sequence[float]) -> ChunkBlock:
     """Every cell that ends at `times`, for every group. `parts`: the cells of each part over these times."""
     by = entry.slo.group_by
     of_group: dict[str, Mapping[Labels, tuple[tuple[Labels, int], ...]]] = {
