@@ -47,6 +47,16 @@ _VALUE = (
     "{{ end }}{{ else }}No value now.{{ end }}"
 )
 _OBJECTIVE = '{{ with query (printf "slo_info{%s}" $series) }} Objective: {{ . | first | label "objective" }}.{{ end }}'
+_BURNING = (  # long lookbacks above their threshold: the cause, where the value alone is not
+    '{{ range query (printf "max by (lookback) (slo_burn_rate{%s} > slo_burn_rate_threshold{%s})" $series $series) }}'
+    ' Burn rate over {{ .Labels.lookback }}: {{ printf "%.4g" .Value }}'
+    '{{ with query (printf "max(slo_burn_rate_threshold{%slookback=%q})" $series .Labels.lookback) }}'
+    ', too fast above {{ . | first | value | printf "%.4g" }}{{ end }}.{{ end }}'
+)
+_SPENT = (
+    '{{ with query (printf "1 - slo_error_budget_remaining_ratio{%s}" $series) }}{{ with first . }}'
+    "{{ humanizePercentage .Value }} of the error budget over {{ .Labels.window }} is gone.{{ end }}{{ end }}"
+)
 _DATA_STATE = (
     '{{ with query (printf "slo_data_state{%s} == 1" $series) }}'
     ' Data state: {{ . | first | label "state" }}.{{ end }}'
@@ -61,7 +71,9 @@ class RuleOptions:
     level outlives its series, and `keep_firing_for` on top of it: both delay the end of an alert. `target_labels`: labels
     that the scrape configuration adds and that may differ between replicas and restarts; all others stay in the alerts,
     so that the groups of a grouped SLO alert separately. `evaluation_interval`: the daemon's. `report_age`: more than the
-    longest time between two reports.
+    longest time between two reports. `exhausted_for`, `exhausted_keep`: a budget at its end goes up and down; it is told
+    once. `drift`: how far chunks may be from direct answers, in error budgets, or in what was spent where that is more.
+    `backfill_idle`: so long without progress is stuck.
     """
 
     interval: int = 15
@@ -73,6 +85,11 @@ class RuleOptions:
     evaluation_interval: int = 60
     down_for: int = 120
     report_age: int = 26 * 3600
+    exhausted_for: int = 900
+    exhausted_keep: int = 3600
+    drift: float = 0.05
+    drift_for: int = 1800
+    backfill_idle: int = 7200
     links: Links = _LINKS
 
     @property
@@ -110,6 +127,14 @@ def _slo_rules(options: RuleOptions) -> list[dict[str, Any]]:
         "or\n"
         f"{HELD} and on () absent(slo_daemon_heartbeat_timestamp_seconds)\n"
     )
+    left = "slo_error_budget_remaining_ratio"
+    exhausted = (  # of a budget that is not complete only what was seen counts, as if all the rest had been good
+        f"{_across('min', options, 'window')} (\n"
+        f"  {left} <= 0\n"
+        '  unless ignoring (window, state) slo_error_budget_state{state!="complete"} == 1\n'
+        f"  or {left} <= 0 and (1 - {left}) * slo_coverage_ratio >= 1\n"
+        ")\n"
+    )
     missing = (
         f"{_across('max', options, 'state')} (\n"
         '  slo_data_state{state=~"stale|no_data|error"} == 1\n'
@@ -120,6 +145,17 @@ def _slo_rules(options: RuleOptions) -> list[dict[str, Any]]:
         {"record": HELD, "expr": held},
         _level_alert(Level.WARNING, options),
         _level_alert(Level.CRITICAL, options),
+        _alert(
+            "SLOBudgetExhausted",
+            exhausted,
+            Level.WARNING,
+            options,
+            summary=f"SLO {_NAME} has spent its error budget",
+            description=f"{_SERIES}{_SPENT}{_OBJECTIVE}{_BURNING}",
+            wait=options.exhausted_for,
+            keep=options.exhausted_keep,
+            about_slo=True,
+        ),
         _alert(
             "SLODataMissing",
             missing,
@@ -141,7 +177,7 @@ def _level_alert(level: Level, options: RuleOptions) -> dict[str, Any]:
         level,
         options,
         summary=f"SLO {_NAME} is {level.word}",
-        description=f"{_SERIES}{_VALUE}{_OBJECTIVE}{_DATA_STATE}",
+        description=f"{_SERIES}{_VALUE}{_OBJECTIVE}{_BURNING}{_DATA_STATE}",
         keep=options.keep_firing_for,
         about_slo=True,
         labels={GROUP_LABEL: _GROUP},
@@ -156,6 +192,18 @@ def _daemon_rules(options: RuleOptions) -> list[dict[str, Any]]:
         "  (slo_daemon_report_last_success_timestamp_seconds or process_start_time_seconds)\n"
         "  and on (instance, job) pilot_ready\n"
         f") > {options.report_age}\n"
+    )
+    drift = (
+        f"{highest} (slo_daemon_window_drift_ratio)\n"
+        "> on (pilot, slo)\n"
+        f"{options.drift} * clamp_min(max by (pilot, slo) (1 - slo_error_budget_remaining_ratio), 1)\n"
+    )
+    missing, idle = "slo_daemon_backfill_missing_chunks", show_duration(options.backfill_idle)
+    backfill = (
+        f"{highest} (\n"
+        f"  min_over_time({missing}[{idle}]) > 0\n"
+        f"  and {missing} >= {missing} offset {idle}\n"
+        ")\n"
     )
     age = "{{ humanizeDuration $value }}"
     return [
@@ -212,6 +260,26 @@ def _daemon_rules(options: RuleOptions) -> list[dict[str, Any]]:
             description="Evaluation goes on from memory; incidents and feedback are refused. "
             '{{ with query "topk(1, increase(slo_daemon_store_errors_total[15m]) > 0)" }}'
             'Most failures: {{ . | first | label "reason" }}.{{ end }}',
+            wait=options.backend_down_for,
+        ),
+        _alert(
+            "SLOWindowDrift",
+            drift,
+            Level.WARNING,
+            options,
+            summary="windows of SLO {{ $labels.pilot }}/{{ $labels.slo }} do not add up",
+            description="A long window, summed from chunks, is {{ humanizePercentage $value }} of an error budget away from what "
+            "Prometheus says when it is asked for the whole of it at once.",
+            wait=options.drift_for,
+        ),
+        _alert(
+            "SLOBackfillStuck",
+            backfill,
+            Level.WARNING,
+            options,
+            summary="slo-daemon gets no further with fetching history",
+            description=f'{{{{ printf "%.0f" $value }}}} hours of questions are missing, no fewer than {idle} ago. '
+            "Budgets that need them stay without a number.",
             wait=options.backend_down_for,
         ),
         {

@@ -103,6 +103,28 @@ def without_range(text: str) -> str:
     return text.replace("[3m]", "[15s]")
 
 
+def whatever_was_seen(text: str) -> str:
+    return re.sub(r"        unless ignoring \(window, state\) .*\n", "", text)
+
+
+def only_when_complete(text: str) -> str:
+    return re.sub(r"        or slo_error_budget_remaining_ratio <= 0 and .*\n", "", text)
+
+
+def without_patience(text: str) -> str:
+    return text.replace("    keep_firing_for: 1h\n", "")
+
+
+def without_what_is_spent(text: str) -> str:
+    return text.replace(
+        "clamp_min(max by (pilot, slo) (1 - slo_error_budget_remaining_ratio), 1)", "1"
+    ).replace("> on (pilot, slo)", ">")
+
+
+def at_once(text: str) -> str:
+    return re.sub(r"        and (slo_daemon_backfill_missing_chunks) >= \1 offset 2h\n", "", text)
+
+
 @pytest.mark.servers
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -113,6 +135,11 @@ def without_range(text: str) -> str:
         (whatever_the_source, "SLODataMissing"),
         (by_pod, "SLOWarning"),
         (without_range, "SLOWarning"),
+        (whatever_was_seen, "SLOBudgetExhausted"),
+        (only_when_complete, "SLOBudgetExhausted"),
+        (without_patience, "SLOBudgetExhausted"),
+        (without_what_is_spent, "SLOWindowDrift"),
+        (at_once, "SLOBackfillStuck"),
     ],
 )  # fmt: skip
 def test_the_scenarios_notice_a_spoilt_rule(tmp_path: Path, spoil: Callable[[str], str], alert: str) -> None:
