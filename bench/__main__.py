@@ -29,7 +29,7 @@ _USAGE = 2
 
 def main(arguments: list[str], variables: Mapping[str, str]) -> int:
     """Returns the exit code: 0 done, 1 not, 2 used wrongly."""
-    console = Console()
+    console = Console(highlight=False)
     logs.configure("auto", "error")  # of the daemon's own code, where this process runs it
     match arguments:
         case ["run"]:

@@ -192,7 +192,10 @@ def soak_table(result: Result) -> str:
     """What was watched from outside."""
     seen = result["seen"]
     store = f"{result['hours_in_store']} hours of each SLO at the start, {_size(result['store_bytes'])} at the end"
-    slots = f"{seen['slots']} in {seen['watched'] / 60:.0f} minutes, missed: {seen['missed']:.0f}"
+    slots = (
+        f"{seen['slots']} in {seen['watched'] / 60:.0f} minutes, missed: {seen['missed']:.0f}; "
+        f"closed hours among them: {result['hours_closed']}"
+    )
     took = " / ".join(_time(seen[name]) for name in ("slot_median", "slot_p95", "slot_max"))
     pages = f"{_time(seen['page_median'])} / {_time(seen['page_max'])}, {_size(seen['page_bytes'])}"
     asked = f"{_number(seen['queries'])}, failed: {seen['query_failures']:.0f}; {seen['samples']:,.0f} samples touched"

@@ -22,6 +22,7 @@ from bench.queries import (
 from bench.slo_generator import SloGenerator, UnavailableError
 
 AVAILABILITY, FULL = "availability", "full"
+NO_QUANTILES = "it has no objective for a quantile"
 COSTS = ("queries", "samples", "prometheus_cpu", "client_cpu", "wall")
 
 Row = dict[str, Any]
@@ -86,6 +87,10 @@ def measure_rules(bench: Bench, told: Told) -> list[Row]:
     subquery = _cost(bench, bench.recorded, bench.services, [pyrra_subquery])
     return [
         {"approach": "sloth", "set": AVAILABILITY, **_sum([short, long])},
+        *(
+            {"approach": name, "set": FULL, "not_measured": NO_QUANTILES}
+            for name in ("sloth", "pyrra", "slo-generator")
+        ),
         {"approach": "pyrra", "set": AVAILABILITY, **classic},
         {"approach": "pyrra-subquery", "set": AVAILABILITY, **subquery},
     ]

@@ -23,6 +23,7 @@ from bench.soak.watch import SoakError, Watch, slots_of, summary
 from bench.specification import ratios
 from slo_daemon.adapters.database import DatabaseStore, SqliteFile
 from slo_daemon.adapters.system_clock import SystemClock
+from slo_daemon.core.slo.chunks import HOUR, SETTLE, floor
 from slo_daemon.demo.child import Child
 from slo_daemon.demo.servers import LOOPBACK, PrometheusServer, free_port
 from slo_daemon.spec import load
@@ -55,13 +56,13 @@ def run_soak(options: SoakOptions, cache: Path, steps: Steps) -> dict[str, Any]:
         log = folder / "slo-daemon.log"
         daemon = Child([sys.executable, "-m", "slo_daemon", "run", "--config", str(settings)], log)
         stack.callback(daemon.stop, _STOP_SECONDS)
-        watch = Watch(
-            f"http://{address}", daemon.pid, prometheus.pid, lambda: daemon.exit_code is None, steps.told
-        )
+        watch = Watch(daemon, f"http://{address}", log, prometheus.pid, steps.told)
         try:
             watch.start(began, _START_SECONDS)
             steps.step("soak")
+            first = SystemClock().now()
             watch.watch(options.minutes * 60)
+            closed = _hours_closed(first, SystemClock().now())
         except (SoakError, OSError, requests.RequestException) as error:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
             raise SoakError(f"{error}; the last lines of its log:\n{tail}") from error
@@ -78,6 +79,7 @@ def run_soak(options: SoakOptions, cache: Path, steps: Steps) -> dict[str, Any]:
         "hours_in_store": hours,
         "store_bytes": sum(file.stat().st_size for file in folder.glob("slo-daemon.db*")),
         "prometheus_cpu_per_second_before": base,
+        "hours_closed": closed,
         "seen": seen,
         "goals": soak_goals(options.slos, seen),
     }
@@ -121,6 +123,11 @@ def _settings(file: Path, prometheus: str, interval: int, folder: Path) -> str:
     }
     file.write_text(yaml.safe_dump(settings, sort_keys=False))
     return address
+
+
+def _hours_closed(first: float, last: float) -> int:
+    """How many hours were over and settled in between: each is asked once, a slot later."""
+    return floor(last - SETTLE, HOUR) // HOUR - floor(first - SETTLE, HOUR) // HOUR
 
 
 def _exporter(stack: ExitStack, services: int, folder: Path) -> str:

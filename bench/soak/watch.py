@@ -14,6 +14,7 @@ import requests
 
 from bench.asking import cpu_seconds
 from bench.processes import memory
+from slo_daemon.demo.child import Child
 
 SCRAPE_SECONDS = 30.0  # between two looks at /metrics, as a Prometheus would look
 _LOOK_SECONDS = 0.25  # between two looks at the memory, and at readiness
@@ -49,15 +50,15 @@ class Watched:
 
 
 class Watch:
-    """`url`: of the daemon; `alive`: whether its process is; `shown`: called with what is going on."""
+    """`url`: where the daemon listens; `log`: its log, as JSON; `shown`: called with what is going on."""
 
     def __init__(
-        self, url: str, pid: int, prometheus_pid: int, alive: Callable[[], bool], shown: Callable[[str], None]
+        self, daemon: Child, url: str, log: Path, prometheus_pid: int, shown: Callable[[str], None]
     ) -> None:
+        self._daemon = daemon
         self._url = url
-        self._pid = pid
+        self._log = log
         self._prometheus = prometheus_pid
-        self._alive = alive
         self._shown = shown
         self._http = requests.Session()
         self._http.trust_env = False
@@ -68,13 +69,13 @@ class Watch:
         """Wait until the daemon is ready and its first slot is done; `began`: when it was started, in time.monotonic()."""
         self._until(began, limit, "ready", lambda: self._get("/-/ready").ok)
         self.seen.ready = monotonic() - began
-        self._until(began, limit, "through its first slot", lambda: bool(self._slots()))
+        self._until(began, limit, "through its first slot", lambda: bool(slots_of(self._log)))
         self.seen.first_slot = monotonic() - began
 
     def watch(self, seconds: float) -> None:
         """Scrape and look for so long."""
         began = monotonic()
-        own, prometheus = cpu_seconds(self._pid), cpu_seconds(self._prometheus)
+        own, prometheus = cpu_seconds(self._daemon.pid), cpu_seconds(self._prometheus)
         next_scrape = began
         while (now := monotonic()) < began + seconds:
             if now >= next_scrape:
@@ -89,7 +90,7 @@ class Watch:
             self._pause.wait(_LOOK_SECONDS)
         self.seen.pages.append(self._scrape())
         self.seen.watched = monotonic() - began
-        self.seen.daemon_cpu = cpu_seconds(self._pid) - own
+        self.seen.daemon_cpu = cpu_seconds(self._daemon.pid) - own
         self.seen.prometheus_cpu = cpu_seconds(self._prometheus) - prometheus
 
     def _until(self, began: float, limit: float, what: str, true: Callable[[], bool]) -> None:
@@ -103,9 +104,6 @@ class Watch:
             self._shown(f"{monotonic() - began:.0f} s, not yet {what}")
             self._pause.wait(_LOOK_SECONDS)
         raise SoakError(f"the daemon was not {what} within {limit:.0f} s")
-
-    def _slots(self) -> float:
-        return self._scrape().metrics.get("slo_daemon_evaluation_duration_seconds_count", 0.0)
 
     def _get(self, path: str) -> requests.Response:
         return self._http.get(f"{self._url}{path}", timeout=_PAGE_SECONDS)
@@ -121,9 +119,9 @@ class Watch:
         return Page(seconds, len(answer.content), metrics)
 
     def _look(self) -> None:
-        if not self._alive():
+        if self._daemon.exit_code is not None:
             raise SoakError("the daemon died")
-        now, most = memory(self._pid)
+        now, most = memory(self._daemon.pid)
         self.seen.resident.append(now)
         self.seen.most_resident = max(self.seen.most_resident, most)
 
