@@ -29,15 +29,28 @@ from slo_daemon.core.pilot.records import (
     Severity,
 )
 from slo_daemon.core.quantity import parse_quantity
-from slo_daemon.core.slo.evaluation import asks, evaluate
+from slo_daemon.core.slo.book import Entry, Seen, entry_of
+from slo_daemon.core.slo.evaluation import Evaluation, evaluate
+from slo_daemon.core.slo.feed import Feed
 from slo_daemon.core.slo.objective import Direction, Objective
-from slo_daemon.core.slo.query import Labels, Reading, Sample, Samples
+from slo_daemon.core.slo.query import (
+    MARK,
+    Absent,
+    Failed,
+    Labels,
+    Query,
+    Reading,
+    Sample,
+    Samples,
+    mark_of,
+)
 from slo_daemon.core.slo.selector import parse_selector
-from slo_daemon.core.slo.sli import Quantile, Ratio
+from slo_daemon.core.slo.sli import Gauge, Quantile, Ratio
+from slo_daemon.core.slo.sli.gauge import Aggregate
 from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.state import SloState
 from slo_daemon.core.slo.step import step
-from slo_daemon.core.slo.window import Slot, Window
+from slo_daemon.core.slo.window import Slot, Tally, Window
 from slo_daemon.core.snapshot import SloView, Snapshot, SourceView, Specification
 
 PILOT = "ecommerce-semantic-search"
@@ -45,6 +58,7 @@ START = date(2026, 10, 23)
 NOW = 1_795_341_600.0  # 2026-11-22 10:00:00 UTC
 DAY = 86_400.0
 SLOT = Slot(NOW, 30.0)
+_SAMPLES = 16.0  # of a gauge in a window; a power of two, so that an average is exact
 
 DURATION = parse_selector('search_request_duration_seconds{variant="treatment"}')
 ERRORS = parse_selector('search_requests_total{variant="treatment",code=~"5.."}')
@@ -189,11 +203,83 @@ def bucket_rows(counts: Mapping[str, float]) -> Samples:
 
 
 def all_readings(slo: Slo, parts: Mapping[str, Reading]) -> dict[str, Reading]:
-    """The parts of the value, fresh probes beside them, and the query that each was asked in."""
-    given = {name: parts.get(name, one_number(20.0)) for name in asks(slo)}
-    return {
-        name: replace(reading, promql=asks(slo)[name].promql()) for name, reading in given.items()
-    }  # fmt: skip
+    """Every part that the SLO asks for, as its feed lets it through, and the query that each was asked in.
+
+    `parts` by the names that people use: `bad` or `good` and `total`, `buckets`, `value`; also by the SLO's own names. What
+    is left out is a count of 20, so that direct probes are fresh.
+    """
+    entry = entry_of(slo)
+    given = {**_as_asked(slo, entry, parts), **parts}
+    asks = {**entry.direct, **entry.asks} if "value" not in entry.direct else entry.direct
+    found: dict[str, Reading] = {}
+    for name, ask in asks.items():
+        reading = replace(given.get(name, one_number(20.0)), promql=ask.promql())
+        if name in entry.asks:
+            failed = Feed(Query(ask, (ask,))).instant(reading, SLOT.time).failed
+            reading = failed.get(ask.key, reading)
+        found[name] = reading
+    return found
+
+
+def _as_asked(slo: Slo, entry: Entry, parts: Mapping[str, Reading]) -> dict[str, Reading]:
+    """Counts in the parts that they are asked in: a split question, and an average, have parts of their own."""
+    match slo.indicator:
+        case Ratio(counts_good=counts_good) if "events" in entry.asks and "total" in parts:
+            split = entry.asks["events"].split
+            assert split is not None
+            counted = parts.get("good" if counts_good else "bad", Absent(""))
+            return {"events": _split_answer(counted, parts["total"], slo.group_by, mark_of(split))}
+        case Gauge(aggregate=Aggregate.AVERAGE) if isinstance(parts.get("value"), Samples):
+            rows = parts["value"].rows  # type: ignore[union-attr]
+            sums = tuple(Sample(row.labels, row.value * _SAMPLES) for row in rows)
+            counts = tuple(Sample(row.labels, _SAMPLES) for row in rows)
+            return {"sum": Samples("q", sums), "samples": Samples("q", counts)}
+        case Gauge(aggregate=Aggregate.AVERAGE) if "value" in parts:
+            return {"sum": parts["value"], "samples": parts["value"]}
+        case _:
+            return {}
+
+
+def _split_answer(counted: Reading, total: Reading, by: tuple[str, ...], mark: str) -> Reading:
+    """What a split question answers, where two questions would have answered this."""
+    for reading in (counted, total):
+        if isinstance(reading, Failed):
+            return reading
+    if not isinstance(total, Samples):
+        return total
+    own = {row.labels: row.value for row in counted.rows} if isinstance(counted, Samples) else {}
+    rows = []
+    for row in total.rows:
+        bad = own.get(row.labels, 0.0)
+        other = "" if mark else "1"
+        rows.append(Sample(tuple(sorted((*row.labels, (MARK, other)))), row.value - bad))
+        if row.labels in own:
+            rows.append(Sample(tuple(sorted((*row.labels, (MARK, mark)))), bad))
+    return Samples("q", tuple(rows))
+
+
+def seen_of(slo: Slo, readings: Mapping[str, Reading], slot: Slot = SLOT, **more: object) -> Seen:
+    """What a slot sees when its own window was seen from end to end, and the newest samples have just come.
+
+    `more`: tallies, budget and the like, as in Seen; other coverage, another newest chunk.
+    """
+    entry = entry_of(slo)
+    newest = None
+    if entry.proof:
+        newest = 0.0 if isinstance(readings.get(entry.proof), Absent) else slot.time
+    return replace(Seen(entry.probes, readings, 1.0, newest), **more)  # type: ignore[arg-type]
+
+
+def evaluated(
+    slo: Slo, readings: Mapping[str, Reading], slot: Slot = SLOT, group: Labels = (), **more: object
+) -> Evaluation:
+    """The evaluation of an SLO whose own window holds these readings. `more`: as in `seen_of`."""
+    return evaluate(SloInstance(slo, group), seen_of(slo, readings, slot, **more), slot)
+
+
+def counted(good: float, total: float, coverage: float = 1.0) -> Tally:
+    """Events over some lookback, all of it seen."""
+    return Tally(good, total, coverage)
 
 
 def healthy_readings(slo: Slo) -> dict[str, Reading]:
@@ -222,11 +308,11 @@ def view(
     slot: Slot = SLOT,
     previous: SloState | None = None,
     group: Labels = (),
+    **more: object,
 ) -> SloView:
-    """An SLO after one slot with these readings."""
-    instance = SloInstance(slo, group)
-    outcome = step(evaluate(instance, readings, slot), previous)
-    return SloView(instance, outcome.state, outcome.evaluation)
+    """An SLO after one slot with these readings. `more`: as in `seen_of`."""
+    outcome = step(evaluated(slo, readings, slot, group, **more), previous)
+    return SloView(SloInstance(slo, group), outcome.state, outcome.evaluation)
 
 
 def judged(*views: SloView) -> list[Judged]:

@@ -33,7 +33,7 @@ class Asker:
         return query.readings(Samples(query.promql, rows) if rows else Absent(query.promql))
 
     def _alone(self, ask: Ask) -> Reading:
-        return self.readings(Query(ask.promql(), (ask,)))[ask]
+        return self.readings(Query(ask, (ask,)))[ask]
 
 
 @pytest.fixture

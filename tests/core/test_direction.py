@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_daemon.core.quantity import BASE_UNITS, UNITS, Dimension
-from slo_daemon.core.slo.evaluation import evaluate
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level, Objective
 from slo_daemon.core.slo.query import Reading
 from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.sli import Gauge, Indicator, LatencyShare, Quantile, Ratio, Throughput
 from slo_daemon.core.slo.sli.gauge import Aggregate
-from slo_daemon.core.slo.slo import Slo, SloInstance
+from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.step import Outcome, step
 from slo_daemon.core.slo.window import Slot, Window
 from tests.factories import (
@@ -22,6 +21,7 @@ from tests.factories import (
     at_least,
     at_most,
     bucket_rows,
+    evaluated,
     healthy_readings,
     one_number,
     seed_slos,
@@ -38,7 +38,7 @@ def make(indicator: Indicator, objective: Objective) -> Slo:
 
 
 def outcome_of(slo: Slo, parts: Mapping[str, Reading]) -> Outcome:
-    return step(evaluate(SloInstance(slo), all_readings(slo, parts), SLOT), None)
+    return step(evaluated(slo, all_readings(slo, parts), SLOT), None)
 
 
 def all_within(milliseconds: float) -> dict[str, float]:
@@ -70,7 +70,7 @@ FAST_SHARE = make(LatencyShare(X, 0.05), at_least("95%", "94%", "90%"))
 
 @pytest.mark.parametrize("slo", seed_slos(), ids=lambda slo: slo.name)
 def test_the_seeds_healthy_example_is_met_at_no_level(slo: Slo) -> None:
-    outcome = step(evaluate(SloInstance(slo), healthy_readings(slo), SLOT), None)
+    outcome = step(evaluated(slo, healthy_readings(slo), SLOT), None)
     values = {
         "query-latency-p95": 0.042,
         "query-latency-p99": 0.095,

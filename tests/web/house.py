@@ -14,7 +14,7 @@ from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.pilot import Pilot, Stage
 from slo_daemon.core.pilot.readiness import Judged, assess
 from slo_daemon.core.quantity import parse_quantity
-from slo_daemon.core.slo.evaluation import asks, evaluate
+from slo_daemon.core.slo.grouping import split
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Failed, FailReason, Labels, Reading, Sample, Samples
 from slo_daemon.core.slo.selector import parse_selector
@@ -31,6 +31,7 @@ from slo_daemon.web.parts import WebParts
 from slo_daemon.web.security import Role
 from slo_daemon.web.serve import Patience, WebServer, bind
 from slo_daemon.workflows.record import Recorder
+from tests.factories import all_readings, evaluated
 from tests.telling import Told
 
 NOW = 1_800_000_000.0
@@ -103,13 +104,15 @@ def viewed(
 ) -> SloView:
     """An SLO after `slots` slots of the same readings; without readings the source refused the connection."""
     instance = SloInstance(slo, group)
-    fresh: Reading = Samples("q", (Sample(group, 20.0),))
     failed: Reading = Failed("q", FailReason.CONNECT, "refused")
-    readings = dict.fromkeys(asks(slo), fresh if parts else failed) | dict(parts or {})
+    readings = all_readings(slo, parts or {})
+    if not parts:
+        readings = dict.fromkeys(readings, failed)
+    readings = split(readings, slo.group_by, [group])[group]
     state: SloState | None = None
     for number in range(slots):
         slot = Slot(at - 60.0 * (slots - 1 - number), 60.0)
-        outcome = step(evaluate(instance, readings, slot), state)
+        outcome = step(evaluated(slo, readings, slot, group), state)
         state = outcome.state
     return SloView(instance, outcome.state, outcome.evaluation)
 

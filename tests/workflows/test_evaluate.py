@@ -5,90 +5,15 @@ from threading import Event, Thread
 
 import pytest
 
-from slo_daemon.adapters.memory_store import MemoryStore
-from slo_daemon.adapters.scripted_source import ScriptedSource
-from slo_daemon.core.quantity import parse_quantity
 from slo_daemon.core.slo.measurement import DataState
-from slo_daemon.core.slo.objective import Direction, Level, Objective
+from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.query import FailReason, Sample
 from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.sli import Ratio
-from slo_daemon.core.slo.slo import Slo
-from slo_daemon.core.slo.state import SloState, TransitionReason
+from slo_daemon.core.slo.state import TransitionReason
 from slo_daemon.core.slo.window import Slot, Window
-from slo_daemon.core.snapshot import SloView, Snapshot, Specification
 from slo_daemon.ports import SourceError, StoreError
-from slo_daemon.workflows.ask import Asker
-from slo_daemon.workflows.board import Board
-from slo_daemon.workflows.evaluate import Evaluator
-from tests.telling import Told
-
-NOW = 1_000_000_020.0
-OBJECTIVE = Objective(Direction.AT_LEAST, *map(parse_quantity, ("99.9%", "99.8%", "99.5%")))
-
-
-class FixedClock:
-    """A clock that stands still until it is set."""
-
-    time = NOW
-
-    def now(self) -> float:
-        return self.time
-
-
-def slo(name: str, service: str = "a", **more: object) -> Slo:
-    indicator = Ratio(
-        parse_selector(f'r{{code="500",service="{service}"}}'),
-        parse_selector(f'r{{service="{service}"}}'),
-        counts_good=False,
-        as_good=True,
-    )
-    return Slo("p", name, indicator, OBJECTIVE, Window(300), **more)  # type: ignore[arg-type]
-
-
-class World:
-    """An evaluator with a scripted source, a store in memory and a board; `errors` of a million requests, by service."""
-
-    def __init__(self, *slos: Slo, store: MemoryStore | None = None) -> None:
-        self.errors: dict[str, float] = {}
-        self.gone: set[str] = set()
-        self.source = ScriptedSource(self._answer, clock=NOW)
-        self.store = store or MemoryStore()
-        self.clock = FixedClock()
-        self.told = Told()
-        self.board = Board(Snapshot(Specification((), (), ""), None, None, {}))
-        self.asker = Asker(self.source, self.told, concurrency=2, timeout=5.0)
-        self.evaluator = Evaluator(self.asker, self.store, self.board, self.clock, self.told, sinks=["am"])
-        self.adopt(*slos, states=self.store.states())
-
-    def adopt(self, *slos: Slo, states: dict[str, SloState] | None = None) -> None:
-        self.evaluator.adopt(Specification(slos, (), "h"), states)
-
-    def run(self, slots: int = 1) -> Snapshot:
-        for _ in range(slots):
-            snapshot = self.evaluator.run_slot(Slot(self.clock.time, 60.0))
-            self.clock.time += 60.0
-            self.source.clock = self.clock.time
-        return snapshot
-
-    def view(self, key: str) -> SloView:
-        return self.board.current.slos[key]
-
-    def level(self, key: str) -> Level:
-        return self.view(key).state.level
-
-    def _answer(self, promql: str, at: float) -> list[Sample]:
-        value = {True: 30.0}.get("count_over_time" in promql, 1_000_000.0)
-        rows = []
-        for service in ("a", "b"):
-            if f'"{service}"' not in promql and f'{service}"' not in promql and f"{service}|" not in promql:
-                continue
-            if service in self.gone or "timestamp(" in promql:
-                continue
-            amount = self.errors.get(service, 0.0) if 'code="500"' in promql else value
-            labels = (("service", service),) if "by (service)" in promql else ()
-            rows.append(Sample(labels, amount))
-        return rows
+from tests.workflows.world import INTERVAL, NOW, World, slo, split_rows
 
 
 @pytest.fixture
@@ -103,7 +28,9 @@ def test_every_query_carries_the_slots_time(world: World) -> None:
 
 def test_slos_that_share_a_metric_are_asked_together(world: World) -> None:
     world.run()
-    assert len(world.source.asked) == 3  # bad, total and freshness of both
+    assert (
+        len(world.source.asked) == 1
+    )  # bad and all events of both; that there are rows is the proof of freshness
     assert world.view("p/one").evaluation.value == 1.0  # type: ignore[union-attr]
     world.errors["b"] = 4_000.0
     world.run()
@@ -134,12 +61,13 @@ def test_a_dead_source_holds_every_level_and_is_asked_one_question(world: World)
 
 
 def test_a_failing_query_touches_only_the_slos_that_asked_it() -> None:
-    world = World(slo("one", "a"), replace(slo("two", "b"), window=Window(3600)))
+    other = Ratio(parse_selector('q{code="500"}'), parse_selector("q"), counts_good=False, as_good=True)
+    world = World(slo("one", "a"), replace(slo("two", "b"), indicator=other))
     answer = world._answer
 
     def script(promql: str, at: float) -> object:
         return (
-            SourceError(FailReason.EXECUTION, "too many samples") if "[1h]" in promql else answer(promql, at)
+            SourceError(FailReason.EXECUTION, "too many samples") if "(q[" in promql else answer(promql, at)
         )
 
     world.source.script = script  # type: ignore[assignment]
@@ -153,7 +81,7 @@ def test_a_slot_with_a_wrong_clock_leaves_no_trace(world: World) -> None:
     world.run()
     before = world.store.states()
     world.source.clock += 3600
-    snapshot = world.evaluator.run_slot(Slot(world.clock.time, 60.0))
+    snapshot = world.evaluator.run_slot(Slot(world.clock.time, INTERVAL))
     assert snapshot.source is not None
     assert snapshot.source.reason == "clock_skew"
     assert world.store.states() == before
@@ -205,9 +133,14 @@ def test_an_slo_removed_while_the_daemon_was_down_is_told_as_over_at_the_start(w
 def test_a_bug_in_one_slo_does_not_take_the_others_along(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = type(
-        "Broken", (), {"kind": "broken", "asks": lambda *_: {}, "probes": tuple, "measure": lambda *_: 1 / 0}
-    )
+    does = {
+        "kind": "broken",
+        "asks": lambda *_: {},
+        "proof_of": lambda *_: "",
+        "probes": tuple,
+        "measure": lambda *_: 1 / 0,
+    }
+    broken = type("Broken", (), does)
     world.adopt(slo("one", "a"), replace(slo("two", "b"), indicator=broken()))
     world.run()
     assert world.view("p/one").data_state is DataState.OK
@@ -221,10 +154,10 @@ def test_a_group_without_samples_is_held_and_forgotten_after_a_day() -> None:
     grouped = replace(slo("grouped"), indicator=indicator, group_by=("service",), forget_after=3600)
 
     def script(promql: str, at: float) -> list[Sample]:
-        amount = 0.0 if 'code="500"' in promql else 1_000_000.0
-        return [] if "timestamp(" in promql else [
-            Sample((("service", s),), amount) for s in ("a", "b") if s not in world.gone
-        ]  # fmt: skip
+        if "timestamp(" in promql:
+            return []
+        left = [(("service", name),) for name in ("a", "b") if name not in world.gone]
+        return [row for labels in left for row in split_rows(0.0, 1_000_000.0, labels)]
 
     world.source.script = script
     world.adopt(grouped)

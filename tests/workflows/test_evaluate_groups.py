@@ -11,7 +11,7 @@ from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.state import TransitionReason
 from slo_daemon.core.slo.window import Window
 from slo_daemon.ports import Reply
-from tests.workflows.test_evaluate import OBJECTIVE, World, slo
+from tests.workflows.world import OBJECTIVE, World, slo, split_rows
 
 EU, US = 'p/s{region="eu"}', 'p/s{region="us"}'
 REGIONS = Ratio(parse_selector('r{code="500"}'), parse_selector("r"), counts_good=False, as_good=True)
@@ -33,13 +33,13 @@ class Regions(World):
     def _answer(self, promql: str, at: float) -> list[Sample]:
         rows = []
         for region in self.regions:
-            labels = (("region", region),) if "by (region)" in promql else ()
+            labels = (("region", region),) if "by (region" in promql else ()
             if "timestamp(" in promql:
                 if region in self.last_seen:
                     rows.append(Sample(labels, self.last_seen[region]))
             elif region not in self.gone:
                 total = 3.0 if region in self.quiet else 1_000_000.0
-                rows.append(Sample(labels, self.errors.get(region, 0.0) if 'code="500"' in promql else total))
+                rows += split_rows(self.errors.get(region, 0.0), total, labels)
         return rows
 
     def ages_asked(self) -> int:

@@ -15,16 +15,20 @@ from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource
 from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.query import MARK
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import SloView, Snapshot, Specification
 from slo_daemon.demo.loopback_http import LoopbackHttp, Reply, Request
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.board import Board
 from slo_daemon.workflows.evaluate import Evaluator
+from slo_daemon.workflows.history import History
 from tests.telling import Told
-from tests.workflows.test_evaluate import slo
+from tests.workflows.world import slo
 
 Answer = Callable[[bytes], Reply]
+BAD = {MARK: "1"}  # the labels of bad events, and of good ones
+GOOD = {MARK: ""}
 
 
 def vector(*rows: tuple[dict[str, str], str], **more: object) -> bytes:
@@ -50,7 +54,7 @@ class Prometheus:
                 {"status": "success", "data": {"resultType": "scalar", "result": [time(), str(time())]}}
             )
         else:
-            truth = vector(({}, "1000000")).decode()
+            truth = vector((BAD, "1000000")).decode()
         if self.nonsense is not None and (self.also_time or not is_time):
             return self.nonsense(truth.encode())
         return Reply(200, truth.encode())
@@ -72,7 +76,8 @@ class Watched:
         settings = PrometheusSettings(url=server._http.url, timeout=2.0)
         self.board = Board(Snapshot(Specification((), (), ""), None, None, {}))
         self.asker = Asker(PrometheusSource(settings), self.told, concurrency=1, timeout=2.0)
-        self.evaluator = Evaluator(self.asker, self.store, self.board, SystemClock(), self.told)
+        history = History(self.store, self.told, 60.0)
+        self.evaluator = Evaluator(self.asker, history, self.store, self.board, SystemClock(), self.told)
         self.evaluator.adopt(Specification((slo("one"),), (), "h"), {})
         self.time = 1_000_000.0
 
@@ -110,12 +115,12 @@ NONSENSE: dict[str, tuple[Answer, str]] = {
     "500 in plain text": (body("oops", 500, "text/plain"), "http"),
     "401": (body("who are you", 401, "text/plain"), "auth"),
     "429": (body("slow down", 429, "text/plain"), "throttled"),
-    "NaN": (body(vector(({}, "NaN"))), "value"),
-    "+Inf": (body(vector(({}, "+Inf"))), "value"),
-    "a negative count": (body(vector(({}, "-5"))), "value"),
-    "no number": (body(vector(({}, "many"))), "bad_body"),
-    "warnings": (body(vector(({}, "1"), warnings=["a store is missing"])), "partial"),
-    "a series too many": (body(vector(({}, "1"), ({"pod": "b"}, "2"))), "shape"),
+    "NaN": (body(vector((BAD, "NaN"))), "value"),
+    "+Inf": (body(vector((BAD, "+Inf"))), "value"),
+    "a negative count": (body(vector((GOOD, "-5"))), "value"),
+    "no number": (body(vector((BAD, "many"))), "bad_body"),
+    "warnings": (body(vector((BAD, "1"), warnings=["a store is missing"])), "partial"),
+    "a series too many": (body(vector((BAD, "1"), ({"pod": "b"}, "2"))), "shape"),
     "a label that was not asked for": (body(vector(({"pod": "b"}, "2"))), "shape"),
     "a matrix": (body('{"status":"success","data":{"resultType":"matrix","result":[]}}'), "shape"),
 }
@@ -150,7 +155,7 @@ def test_a_source_that_only_talks_nonsense_is_down_and_levels_are_held(
 
 
 def test_an_answer_cut_at_any_byte_is_never_a_number(prometheus: Prometheus, watched: Watched) -> None:
-    whole = vector(({}, "1000000"))
+    whole = vector((BAD, "1000000"))
     for length in range(len(whole)):
         prometheus.nonsense = body(whole[:length])
         view = watched.slot()

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from slo_daemon.core.slo.evaluation import asks
+from slo_daemon.core.slo.book import entry_of
 from slo_daemon.core.slo.query import Absent, Reading, Sample, Samples
 from slo_daemon.core.slo.slo import Slo
+from tests.factories import all_readings
 
 
 def number(value: float) -> Samples:
@@ -27,5 +28,5 @@ FRESH = number(20.0)
 
 
 def readings_of(slo: Slo, parts: Mapping[str, Reading], *, fresh: Reading = FRESH) -> dict[str, Reading]:
-    """All readings of a slot: the value's parts, and every probe as `fresh`."""
-    return {name: parts.get(name, fresh) for name in asks(slo)} | dict(parts)
+    """All readings of a slot: the value's parts, and every direct probe as `fresh`."""
+    return all_readings(slo, {name: fresh for name in entry_of(slo).direct if name != "value"} | dict(parts))

@@ -1,20 +1,20 @@
 """Could we look? Absence is told apart from zero, from silence and from failure, and is never good."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from slo_daemon.core.quantity import BASE_UNITS, Dimension, parse_quantity
-from slo_daemon.core.slo.evaluation import Evaluation, asks, evaluate, follow_up, groups, split
+from slo_daemon.core.slo.book import entry_of
+from slo_daemon.core.slo.evaluation import Evaluation, unseen
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Failed, FailReason, Reading, Sample, Samples
 from slo_daemon.core.slo.selector import parse_raw, parse_selector
 from slo_daemon.core.slo.sli import Gauge, Indicator, LatencyShare, Quantile, Ratio, Raw, Throughput
 from slo_daemon.core.slo.sli.gauge import Aggregate
-from slo_daemon.core.slo.slo import Slo, SloInstance, split_id
+from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Slot, Window
-from tests.core.slo.readings import NOTHING, buckets, number, readings_of, rows
+from tests import factories
+from tests.core.slo.readings import NOTHING, buckets, number, readings_of
 
 SLOT = Slot(1_000_000.0, 60.0)
 NUMBER = BASE_UNITS[Dimension.NUMBER]
@@ -36,14 +36,25 @@ AVAILABILITY = make(
     Ratio(parse_selector('r{code="500"}'), parse_selector("r"), counts_good=False, as_good=True),
     at_least("99.9%"),
 )
+SEPARATE = make(
+    Ratio(parse_selector("e"), parse_selector("r"), counts_good=False, as_good=True), at_least("99.9%")
+)  # its two parts are two questions
+RATE = make(Throughput(parse_selector("r")), at_least("10/s"))
 P99 = make(Quantile(parse_selector("h"), 0.99), at_most("100ms"))
+DEAD = SLOT.time - 60.0  # a chunk that ended here was the last one with a row; later ones had none
 
 
-def evaluated(
-    slo: Slo, parts: dict[str, Reading], *, fresh: Reading | None = None, **more: Reading
-) -> Evaluation:
-    given = readings_of(slo, parts, **({} if fresh is None else {"fresh": fresh}))
-    return evaluate(SloInstance(slo), given | more, SLOT)
+def evaluated(slo: Slo, parts: dict[str, Reading], **seen: object) -> Evaluation:
+    return factories.evaluated(slo, readings_of(slo, parts), SLOT, (), **seen)
+
+
+def silent(slo: Slo, age: Reading | None = None) -> Evaluation:
+    """Nothing in the window, and `age` to the question when the newest sample was."""
+    readings = readings_of(slo, dict.fromkeys(entry_of(slo).asks, NOTHING))
+    asked = unseen(slo, factories.seen_of(slo, readings, SLOT), SLOT)
+    assert [probe.selector for probe in asked] == list(slo.indicator.probes())
+    ages = {probe.last_seen: age for probe in asked} if age else {}
+    return factories.evaluated(slo, readings | ages, SLOT)
 
 
 def outcome(evaluation: Evaluation) -> tuple[DataState, bool | None, str]:
@@ -57,41 +68,67 @@ def test_no_error_series_beside_fresh_traffic_is_zero_errors() -> None:
 
 
 def test_a_dead_target_is_stale_though_its_long_window_still_looks_perfect() -> None:
-    evaluation = evaluated(AVAILABILITY, {"bad": NOTHING, "total": number(5000)}, fresh=NOTHING)
+    evaluation = evaluated(AVAILABILITY, {"bad": NOTHING, "total": number(5000)}, newest=DEAD)
     assert outcome(evaluation) == (DataState.STALE, None, "stale")
     assert evaluation.value is None
     assert evaluation.evidence is None
 
 
+@pytest.mark.parametrize(
+    "slo",
+    [
+        AVAILABILITY,
+        SEPARATE,
+        RATE,
+        P99,
+        make(LatencyShare(parse_selector("h"), 0.1), at_least("99%")),
+        make(Gauge(parse_selector("g"), Aggregate.AVERAGE, NUMBER), at_least("1")),
+        make(Gauge(parse_selector("g"), Aggregate.MAXIMUM, NUMBER), at_most("1")),
+    ],
+    ids=lambda slo: slo.indicator.kind,
+)
+def test_the_rows_of_its_chunks_prove_that_a_kind_is_fresh_and_nothing_is_asked_beside_them(slo: Slo) -> None:
+    assert entry_of(slo).proof in entry_of(slo).asks
+    assert entry_of(slo).direct == {}
+    parts = {"total": number(72_000), "value": number(1), "buckets": buckets({"0.1": 5e3, "+Inf": 5e3})}
+    assert evaluated(slo, dict(parts)).data_state is DataState.OK
+    assert evaluated(slo, dict(parts), newest=DEAD).data_state is DataState.STALE
+
+
+def test_a_longer_limit_of_freshness_accepts_older_chunks() -> None:
+    patient = make(AVAILABILITY.indicator, AVAILABILITY.objective, freshness=360)
+    parts: dict[str, Reading] = {"bad": NOTHING, "total": number(5000)}
+    assert evaluated(patient, parts, newest=DEAD).data_state is DataState.OK
+    assert evaluated(patient, parts, newest=DEAD - 1.0).data_state is DataState.STALE
+
+
 def test_a_second_round_tells_how_old_the_newest_sample_is() -> None:
-    readings = readings_of(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=NOTHING)
-    more = follow_up(AVAILABILITY, readings, {(): {}})
-    assert [ask.promql() for ask in more.values()] == ["max (max_over_time(timestamp(r)[86400s:300s]))"]
-    seen = {name: number(SLOT.time - 7200) for name in more}
-    evaluation = evaluate(SloInstance(AVAILABILITY), readings | seen, SLOT)
+    evaluation = silent(AVAILABILITY, number(SLOT.time - 7200))
     assert outcome(evaluation) == (DataState.STALE, None, "stale")
     assert "2h old; the limit is 5m" in evaluation.detail
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_newest_sample_at_no_time_is_an_error(value: float) -> None:
-    readings = readings_of(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=NOTHING)
-    seen = dict.fromkeys(follow_up(AVAILABILITY, readings, {(): {}}), number(value))
-    assert outcome(evaluate(SloInstance(AVAILABILITY), readings | seen, SLOT)) == (
-        DataState.ERROR,
-        None,
-        "value",
-    )
+    assert outcome(silent(AVAILABILITY, number(value))) == (DataState.ERROR, None, "value")
+
+
+def test_an_age_that_could_not_be_asked_is_an_error() -> None:
+    failed = Failed("q", FailReason.TIMEOUT, "no answer")
+    assert outcome(silent(AVAILABILITY, failed)) == (DataState.ERROR, None, "timeout")
 
 
 def test_a_metric_that_never_was_is_no_data() -> None:
-    readings = readings_of(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=NOTHING)
-    more = dict.fromkeys(follow_up(AVAILABILITY, readings, {(): {}}), NOTHING)
-    assert outcome(evaluate(SloInstance(AVAILABILITY), readings | more, SLOT)) == (
-        DataState.NO_DATA,
-        None,
-        "no_data",
-    )
+    for slo in (AVAILABILITY, SEPARATE, RATE, P99):
+        assert outcome(silent(slo, NOTHING)) == (DataState.NO_DATA, None, "no_data")
+        assert outcome(silent(slo)) == (DataState.NO_DATA, None, "no_data")
+
+
+def test_samples_that_came_just_now_but_are_too_few_to_count_from_are_no_data() -> None:
+    """One scrape after the start of a target: fresh, and yet nothing can be said."""
+    evaluation = silent(AVAILABILITY, number(SLOT.time - 10))
+    assert outcome(evaluation) == (DataState.NO_DATA, None, "no_data")
+    assert "fewer than two samples" in evaluation.detail
 
 
 def test_fresh_samples_without_events_are_no_traffic() -> None:
@@ -99,54 +136,46 @@ def test_fresh_samples_without_events_are_no_traffic() -> None:
     assert outcome(evaluated(P99, {"buckets": buckets({"0.1": 0, "+Inf": 0})}))[0] is DataState.NO_TRAFFIC
 
 
-@pytest.mark.parametrize("fresh", [number(20.0), number(1.0)])
-def test_a_total_without_two_samples_in_the_window_is_no_data_whatever_the_probe_says(fresh: Reading) -> None:
+def test_a_total_without_two_samples_in_the_window_is_no_data_though_its_newest_chunk_is_fresh() -> None:
     """The freshness limit may be longer than the window: a target that died a moment ago is not a silent one."""
     no_data = (DataState.NO_DATA, None, "no_data")
-    assert outcome(evaluated(AVAILABILITY, {"bad": NOTHING, "total": NOTHING}, fresh=fresh)) == no_data
-    for objective in (at_least("10/s"), at_most("10/s")):
-        slo = make(Throughput(parse_selector("r")), objective)
-        assert outcome(evaluated(slo, {"total": NOTHING}, fresh=fresh)) == no_data
+    for slo in (AVAILABILITY, SEPARATE, RATE, make(RATE.indicator, at_most("10/s"))):
+        nothing = dict.fromkeys(entry_of(slo).asks, NOTHING)
+        assert outcome(evaluated(slo, dict(nothing), newest=SLOT.time)) == no_data
 
 
-@pytest.mark.parametrize("part", ["bad", "total", "fresh: r"])
-def test_one_failed_part_makes_the_whole_look_an_error(part: str) -> None:
+@pytest.mark.parametrize(
+    ("slo", "part"), [(AVAILABILITY, "events"), (SEPARATE, "bad"), (SEPARATE, "total"), (P99, "buckets")]
+)
+def test_one_failed_part_makes_the_whole_look_an_error(slo: Slo, part: str) -> None:
     parts: dict[str, Reading] = {"bad": number(0), "total": number(5000)}
     parts[part] = Failed("q", FailReason.PARTIAL, "the answer came with warnings")
-    assert outcome(evaluated(AVAILABILITY, parts)) == (DataState.ERROR, None, "partial")
+    assert outcome(evaluated(slo, parts)) == (DataState.ERROR, None, "partial")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -3.0])
 def test_what_is_no_number_of_events_is_an_error_and_never_a_value(value: float) -> None:
-    for parts in ({"bad": number(value), "total": number(5000)}, {"bad": number(1), "total": number(value)}):
-        evaluation = evaluated(AVAILABILITY, parts)  # type: ignore[arg-type]
-        assert outcome(evaluation) == (DataState.ERROR, None, "value")
-        assert evaluation.value is None
-
-
-@pytest.mark.parametrize("samples", [float("nan"), 0.0, -1.0])
-def test_a_probe_that_counts_no_samples_in_a_row_is_an_error(samples: float) -> None:
-    evaluation = evaluated(AVAILABILITY, {"bad": NOTHING, "total": number(5000)}, fresh=number(samples))
-    assert outcome(evaluation) == (DataState.ERROR, None, "value")
+    for slo in (AVAILABILITY, SEPARATE):
+        for bad, total in ((number(value), number(5000)), (number(1), number(value))):
+            evaluation = evaluated(slo, {"bad": bad, "total": total})
+            assert outcome(evaluation) == (DataState.ERROR, None, "value")
+            assert evaluation.value is None
 
 
 def test_more_bad_than_all_events_is_an_error_not_a_clamped_ratio() -> None:
-    assert outcome(evaluated(AVAILABILITY, {"bad": number(8500), "total": number(5000)})) == (
+    assert outcome(evaluated(SEPARATE, {"bad": number(8500), "total": number(5000)})) == (
         DataState.ERROR,
         None,
         "value",
     )
-    within_extrapolation = evaluated(AVAILABILITY, {"bad": number(5010), "total": number(5000)})
+    within_extrapolation = evaluated(SEPARATE, {"bad": number(5010), "total": number(5000)})
     assert within_extrapolation.value == 0.0
 
 
 def test_two_rows_where_one_was_expected_are_an_error() -> None:
     two = Samples("q", (Sample((), 1.0), Sample((), 2.0)))
-    assert outcome(evaluated(AVAILABILITY, {"bad": two, "total": number(5000)})) == (
-        DataState.ERROR,
-        None,
-        "shape",
-    )
+    for parts in ({"bad": two, "total": number(5000)}, {"bad": number(1), "total": two}):
+        assert outcome(evaluated(SEPARATE, dict(parts))) == (DataState.ERROR, None, "shape")
 
 
 def test_too_few_events_prove_no_target() -> None:
@@ -198,13 +227,34 @@ def test_a_percentage_given_as_a_ratio_is_an_error_that_names_the_remedy() -> No
     assert 'unit: "%"' in evaluation.detail
 
 
-def test_a_raw_expression_needs_every_selector_fresh() -> None:
-    expression = "rate(a[$window]) / rate(b[$window])"
-    slo = make(Raw(expression, NUMBER, parse_raw(expression)), at_least("1"))
-    assert next(ask.promql() for ask in asks(slo).values()) == "rate(a[1h]) / rate(b[1h])"
-    assert outcome(evaluated(slo, {"value": number(2)}))[:2] == (DataState.OK, True)
-    assert outcome(evaluated(slo, {"value": number(2), "fresh: b": NOTHING}))[0] is DataState.STALE
-    assert outcome(evaluated(slo, {"value": NOTHING}))[0] is DataState.NO_DATA
+EXPRESSION = "rate(a[$window]) / rate(b[$window])"
+RAW = make(Raw(EXPRESSION, NUMBER, parse_raw(EXPRESSION)), at_least("1"))
+
+
+def test_a_raw_expression_is_asked_over_its_own_window_and_needs_every_selector_fresh() -> None:
+    """Nothing in its value proves that it is fresh, and nobody knows how to add such values up."""
+    entry = entry_of(RAW)
+    assert (entry.proof, entry.asks) == ("", {})
+    assert [ask.promql() for ask in entry.direct.values()] == [
+        "rate(a[1h]) / rate(b[1h])",
+        "sum (count_over_time(a[5m]))",
+        "sum (count_over_time(b[5m]))",
+    ]
+    assert outcome(evaluated(RAW, {"value": number(2)}))[:2] == (DataState.OK, True)
+    assert outcome(evaluated(RAW, {"value": number(2), "fresh: b": NOTHING}))[0] is DataState.STALE
+    assert outcome(evaluated(RAW, {"value": NOTHING}))[0] is DataState.NO_DATA
+    failed = Failed("q", FailReason.PARTIAL, "the answer came with warnings")
+    assert outcome(evaluated(RAW, {"value": number(2), "fresh: b": failed})) == (
+        DataState.ERROR,
+        None,
+        "partial",
+    )
+
+
+@pytest.mark.parametrize("samples", [float("nan"), 0.0, -1.0])
+def test_a_probe_that_counts_no_samples_in_a_row_is_an_error(samples: float) -> None:
+    evaluation = evaluated(RAW, {"value": number(2), "fresh: a": number(samples)})
+    assert outcome(evaluation) == (DataState.ERROR, None, "value")
 
 
 HISTOGRAM = {"0.05": 600.0, "0.1": 900.0, "0.25": 990.0, "+Inf": 1000.0}
@@ -261,81 +311,3 @@ def test_buckets_without_inf_or_with_a_strange_edge_are_an_error() -> None:
     assert outcome(evaluated(P99, {"buckets": buckets({"0.1": 5.0})}))[2] == "shape"
     assert outcome(evaluated(P99, {"buckets": buckets({"fast": 5.0, "+Inf": 5.0})}))[2] == "value"
     assert outcome(evaluated(P99, {"buckets": buckets({"0.1": float("nan"), "+Inf": 5.0})}))[2] == "value"
-
-
-def test_a_grouped_slo_is_one_slo_for_each_value_that_has_samples() -> None:
-    slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=("region",))
-    readings = readings_of(
-        slo,
-        {
-            "bad": rows("region", {"eu": 100.0}),
-            "total": rows("region", {"eu": 5000.0, "us": 5000.0, "": 7.0}),
-        },
-        fresh=rows("region", {"eu": 10.0, "us": 10.0, "": 3.0}),
-    )
-    found = groups(slo, readings)
-    assert found == {(("region", "eu"),), (("region", "us"),)}
-    own = split(slo, readings, sorted(found))
-    eu, us = (evaluate(SloInstance(slo, group), parts, SLOT) for group, parts in own.items())
-    assert (eu.met, us.met) == (False, True)
-    assert eu.instance.id == 'p/s{region="eu"}'
-
-
-def test_a_group_that_vanished_is_stale_while_the_others_go_on() -> None:
-    slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=("region",))
-    one = rows("region", {"us": 5000.0})
-    readings = readings_of(slo, {"bad": NOTHING, "total": one}, fresh=rows("region", {"us": 10.0}))
-    eu, us = (("region", "eu"),), (("region", "us"),)
-    assert follow_up(slo, readings, {us: {}}) == {}
-    more = dict.fromkeys(
-        follow_up(slo, readings, {eu: {}, us: {}}), rows("region", {"eu": SLOT.time - 900, "us": SLOT.time})
-    )
-    own = split(slo, readings | more, [eu, us])
-    assert evaluate(SloInstance(slo, eu), own[eu], SLOT).data_state is DataState.STALE
-    assert evaluate(SloInstance(slo, us), own[us], SLOT).data_state is DataState.OK
-
-
-def test_an_age_that_could_not_be_asked_hides_no_group_that_has_samples() -> None:
-    slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=("region",))
-    one = rows("region", {"us": 5000.0})
-    readings = readings_of(slo, {"bad": NOTHING, "total": one}, fresh=rows("region", {"us": 10.0}))
-    eu, us = (("region", "eu"),), (("region", "us"),)
-    more: dict[str, Reading] = dict.fromkeys(
-        follow_up(slo, readings, {eu: {}, us: {}}), Failed("q", FailReason.TIMEOUT, "no answer")
-    )
-    own = split(slo, readings | more, [eu, us])
-    assert outcome(evaluate(SloInstance(slo, eu), own[eu], SLOT)) == (DataState.ERROR, None, "timeout")
-    assert evaluate(SloInstance(slo, us), own[us], SLOT).data_state is DataState.OK
-
-
-def test_a_grouped_slo_whose_label_no_series_has_is_an_error_that_names_it() -> None:
-    slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=("regoin",))
-    readings = readings_of(slo, {"total": rows("regoin", {"": 5000.0})}, fresh=rows("regoin", {"": 20.0}))
-    assert groups(slo, readings) == set()
-    evaluation = evaluate(SloInstance(slo), split(slo, readings, [()])[()], SLOT)
-    assert outcome(evaluation) == (DataState.ERROR, None, "shape")
-    assert "regoin" in evaluation.detail
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["eu", 'a"b', "a\\b", "{x}", "ä,b=c", "line\nbreak", "x" * 10_000, "\x00", "\ufffd", '\\"},{', "\\ufffd"],
-)
-def test_the_group_can_be_read_back_from_an_id(value: str) -> None:
-    slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=("region",))
-    instance = SloInstance(slo, (("region", value),))
-    assert split_id(instance.id) == (slo.id, instance.group)
-    assert split_id(slo.id) == (slo.id, ())
-
-
-@given(st.dictionaries(st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,8}", fullmatch=True), st.text(min_size=1)))
-def test_any_group_can_be_read_back_from_an_id(labels: dict[str, str]) -> None:
-    slo = make(AVAILABILITY.indicator, AVAILABILITY.objective, group_by=tuple(labels))
-    instance = SloInstance(slo, tuple(sorted(labels.items())))
-    assert split_id(instance.id) == (slo.id, instance.group)
-
-
-@given(st.text())
-def test_any_text_may_be_asked_for_the_group_in_it(text: str) -> None:
-    slo_id, group = split_id(text)
-    assert not group or text.startswith(slo_id)

@@ -7,21 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_daemon.core.quantity import UNITS, Dimension, Quantity
-from slo_daemon.core.slo.evaluation import Evaluation, evaluate
+from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Direction, Level, Objective
 from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.sli import Gauge
 from slo_daemon.core.slo.sli.gauge import Aggregate
-from slo_daemon.core.slo.slo import Slo, SloInstance
+from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Slot, Window
 from tests.core.slo.readings import number, readings_of
+from tests.factories import evaluated
 
 
 def looked(value: float, objective: Objective) -> Evaluation:
     indicator = Gauge(parse_selector("g"), Aggregate.AVERAGE, objective.unit)
     slo = Slo("p", "s", indicator, objective, Window(300))
-    return evaluate(SloInstance(slo), readings_of(slo, {"value": number(value)}), Slot(600.0, 60.0))
+    return evaluated(slo, readings_of(slo, {"value": number(value)}), Slot(600.0, 60.0))
 
 
 @given(

@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 
 from slo_daemon.core.quantity import parse_quantity
 from slo_daemon.core.slo.binomial import lower_bound, upper_bound
-from slo_daemon.core.slo.evaluation import Evaluation, evaluate
+from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.measurement import DataState, Measured
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Reading
 from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.sli import Indicator, LatencyShare, Quantile
-from slo_daemon.core.slo.slo import Slo, SloInstance
+from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Slot, Window
 from tests.core.slo.readings import NOTHING, buckets, readings_of
+from tests.factories import evaluated
 
 H = parse_selector("h")
 FAST = Objective(Direction.AT_MOST, parse_quantity("100ms"), parse_quantity("200ms"), parse_quantity("300ms"))
@@ -29,7 +30,7 @@ def looked(
 ) -> Evaluation:
     slo = Slo("p", "s", indicator, objective, Window(300), **more)  # type: ignore[arg-type]
     reading = buckets(counts) if isinstance(counts, dict) else counts
-    return evaluate(SloInstance(slo), readings_of(slo, {"buckets": reading}), Slot(600.0, 60.0))
+    return evaluated(slo, readings_of(slo, {"buckets": reading}), Slot(600.0, 60.0))
 
 
 def outcome(evaluation: Evaluation) -> tuple[DataState, bool | None, str]:

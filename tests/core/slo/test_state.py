@@ -9,17 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_daemon.core.quantity import parse_quantity
+from slo_daemon.core.slo.book import entry_of
 from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
-from slo_daemon.core.slo.evaluation import asks, evaluate
 from slo_daemon.core.slo.objective import Direction, Level, Objective
 from slo_daemon.core.slo.query import Failed, FailReason, Reading
 from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.sli import Ratio
-from slo_daemon.core.slo.slo import AlertPolicy, MissingDataPolicy, Slo, SloInstance
+from slo_daemon.core.slo.slo import AlertPolicy, MissingDataPolicy, Slo
 from slo_daemon.core.slo.state import TABLE, Signal, SloState, TransitionReason, diagram
 from slo_daemon.core.slo.step import Outcome, removal, step
 from slo_daemon.core.slo.window import Slot, Window
 from tests.core.slo.readings import NOTHING, number, readings_of
+from tests.factories import evaluated
 
 INTERVAL = 60.0
 TOTAL = 1_000_000.0
@@ -54,7 +55,7 @@ def readings(subject: Slo, saw: str) -> dict[str, Reading]:
     if saw == "gone":
         return readings_of(subject, {"bad": NOTHING, "total": NOTHING}, fresh=NOTHING)
     failed = Failed("q", FailReason.TIMEOUT, "no answer within 10 s")
-    return dict.fromkeys(asks(subject), failed)
+    return dict.fromkeys(entry_of(subject).asks, failed)
 
 
 def play(subject: Slo, slots: Sequence[str], start: SloState | None = None) -> list[Outcome]:
@@ -63,7 +64,7 @@ def play(subject: Slo, slots: Sequence[str], start: SloState | None = None) -> l
     for number_, saw in enumerate(slots, start=1):
         slot = Slot((first + number_) * INTERVAL, INTERVAL)
         word = saw.removesuffix("/down")
-        evaluation = evaluate(SloInstance(subject), readings(subject, word), slot)
+        evaluation = evaluated(subject, readings(subject, word), slot)
         outcome = step(evaluation, state, source_down=saw.endswith("/down"))
         outcomes.append(outcome)
         state = outcome.state
@@ -148,7 +149,7 @@ def test_time_in_which_the_daemon_did_not_run_is_not_missing_data() -> None:
     subject = slo()
     before = play(subject, ["good"])[-1].state
     late = Slot(before.last_slot + 10 * 3600, INTERVAL)  # type: ignore[operator]
-    outcome = step(evaluate(SloInstance(subject), readings(subject, "gone"), late), before)
+    outcome = step(evaluated(subject, readings(subject, "gone"), late), before)
     assert outcome.state.level is Level.NONE
     assert outcome.state.missing_seconds == INTERVAL
 
@@ -186,9 +187,7 @@ def test_a_clock_that_was_set_back_does_not_blind_an_slo() -> None:
     assert outcomes[1].state.level is Level.CRITICAL
     state, shown = ahead, ""
     for number_, saw in enumerate(["critical", "good", "good"], start=20):
-        evaluation = evaluate(
-            SloInstance(subject), readings(subject, saw), Slot(number_ * INTERVAL, INTERVAL)
-        )
+        evaluation = evaluated(subject, readings(subject, saw), Slot(number_ * INTERVAL, INTERVAL))
         state = step(evaluation, state).state
         shown += "-wC"[state.level]
     assert shown == "CC-"
@@ -201,7 +200,7 @@ def test_the_same_slot_evaluated_twice_changes_nothing() -> None:
     subject = slo(PATIENT)
     state = play(subject, ["critical", "critical"])[-1].state
     again = Slot(state.last_slot or 0.0, INTERVAL)
-    outcome = step(evaluate(SloInstance(subject), readings(subject, "critical"), again), state)
+    outcome = step(evaluated(subject, readings(subject, "critical"), again), state)
     assert outcome.state == state
     assert outcome.transition is None
 
