@@ -5,6 +5,7 @@ import sys
 from typing import Annotated
 
 import typer
+from pydantic_core import PydanticCustomError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slo_daemon.backfilled import Backfilled, backfill_store
@@ -21,7 +22,10 @@ from slo_daemon.commands.options import (
 )
 from slo_daemon.core.slo.phrases import say_count
 from slo_daemon.ports import SourceError, StoreError
+from slo_daemon.spec import leaves
 from slo_daemon.workflows.backfill import Progress as Done
+
+LEAST_SHARE = 0.01  # of the time
 
 
 def backfill(
@@ -29,9 +33,8 @@ def backfill(
     spec: SpecOption = None,
     prometheus: PrometheusOption = None,
     share: Annotated[
-        float,
-        typer.Option("--share", min=0.01, max=1.0, help="Share of the time in which Prometheus is asked."),
-    ] = 0.5,
+        str, typer.Option("--share", help="Share of the time in which Prometheus is asked, e.g. 20%.")
+    ] = "50%",
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Fetch the past that windows and budgets need into the store, newest first. What is there already is not asked again.
@@ -43,6 +46,7 @@ def backfill(
 
     Example: slo-daemon backfill --config config/slo-daemon.yaml
     """
+    pace = _share(share)
     with told_problems():
         settings = settings_of(config, spec, prometheus)
         try:
@@ -52,7 +56,7 @@ def backfill(
                 def shown(done: Done) -> None:
                     bar.update(task, total=max(done.wanted, 1), completed=done.there)
 
-                found = backfill_store(settings, share, shown)
+                found = backfill_store(settings, pace, shown)
         except StoreError as error:
             held = error.reason == "locked"
             complain(f"error: the store {settings.store.url} cannot be used: {error}")
@@ -71,6 +75,18 @@ def backfill(
             raise typer.Exit(Exit.INCONCLUSIVE) from None
     _tell(found, output)
     raise typer.Exit(Exit.INCONCLUSIVE if found.refused else Exit.OK)
+
+
+def _share(text: str) -> float:
+    try:
+        share = leaves.share(text)
+    except PydanticCustomError as error:
+        raise typer.BadParameter(
+            f"{text!r} is no share; write for example 20%", param_hint="--share"
+        ) from error
+    if share < LEAST_SHARE:
+        raise typer.BadParameter(f"{text} would take for ever; write at least 1%", param_hint="--share")
+    return share
 
 
 def _bar() -> Progress:

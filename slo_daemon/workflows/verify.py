@@ -10,7 +10,7 @@ import structlog
 
 from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.chunks import CELL, HOUR, floor
-from slo_daemon.core.slo.compare import direct_asks, drift_of, found_in
+from slo_daemon.core.slo.compare import direct_asks, drift_of, found_in, interval_question, scrape_interval
 from slo_daemon.core.slo.query import Absent, Ask, Failed, Form, QueryPlan, Reading
 from slo_daemon.core.slo.slo import SloInstance
 from slo_daemon.core.snapshot import Snapshot
@@ -41,6 +41,7 @@ class Verifier:
         self._history = history
         self._telemetry = telemetry
         self._last = ""
+        self._told: set[str] = set()
 
     def next(self, snapshot: Snapshot) -> SloInstance | None:
         """The one after the last, in the order of the specification."""
@@ -71,6 +72,7 @@ class Verifier:
 
     def _compare(self, instance: SloInstance, at: int) -> Verified:
         entry = self._history.entries[instance.slo.id]
+        self._check_interval(entry, at)
         span = self._span(entry, instance, at)
         if span is None:
             return Verified.SKIPPED
@@ -89,6 +91,17 @@ class Verifier:
         if drift > DRIFTED:
             log.warning("windows_drift", slo=instance.id, seconds=span, drift=round(drift, 4))
         return Verified.DRIFTED if drift > DRIFTED else Verified.AGREED
+
+    def _check_interval(self, entry: Entry, at: int) -> None:
+        """Whether the SLO's samples come as often as the settings say; told once for each SLO."""
+        if entry.slo.id in self._told:
+            return
+        seconds = scrape_interval(self._asker.ask_behind(interval_question(entry), at))
+        if seconds is not None and seconds != entry.slo.scrape_interval:
+            self._told.add(entry.slo.id)
+            log.warning(
+                "scrape_interval_differs", slo=entry.slo.id, settings=entry.slo.scrape_interval, seems=seconds
+            )
 
     def _span(self, entry: Entry, instance: SloInstance, at: int) -> int | None:
         """How far back the source holds data: the budget's window, or half of it, and so on; whole hours."""

@@ -4,11 +4,32 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 
+from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.book import Entry, Sight
 from slo_daemon.core.slo.measurement import Measured
 from slo_daemon.core.slo.query import Ask, Form, Labels, Reading, Sample, Samples
 from slo_daemon.core.slo.selector import Matcher, Selector
 from slo_daemon.core.slo.sli.parts import Need, Part, Rows
+
+_COUNTED_OVER = 600  # seconds
+_USUAL_INTERVALS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300)  # seconds
+
+
+def interval_question(entry: Entry) -> str:
+    """How many samples the most complete series of an SLO has in 10 minutes, as PromQL."""
+    return f"max(count_over_time({entry.probes[0].selector}[{show_duration(_COUNTED_OVER)}]))"
+
+
+def scrape_interval(reading: Reading) -> int | None:
+    """The usual scrape interval (s) that gives so many samples in 10 minutes; None when that cannot be told.
+
+    There are 600/s samples or one more, by the phase of the scrapes; the nearest interval between counts of its neighbours.
+    """
+    if not isinstance(reading, Samples) or len(reading.rows) != 1 or not 1 < reading.rows[0].value < inf:
+        return None
+    n = reading.rows[0].value
+    near = [s for s in _USUAL_INTERVALS if _COUNTED_OVER / (n + 1) < s <= _COUNTED_OVER / (n - 1)]
+    return min(near, key=lambda s: abs(s - _COUNTED_OVER / n), default=round(_COUNTED_OVER / n))
 
 
 def direct_asks(entry: Entry, group: Labels, span: int) -> dict[str, Ask]:
