@@ -16,8 +16,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from slo_daemon.core.slo.chunks import CELL, HOUR
 from slo_daemon.ports import StoreError
-from tests.adapters.stores import act, incident, open_store, rating, removal, state, transition
+from tests.adapters.stores import (
+    act,
+    block,
+    column,
+    incident,
+    open_store,
+    point,
+    rating,
+    removal,
+    state,
+    transition,
+)
 
 
 def tell(value: Any) -> None:
@@ -45,6 +57,12 @@ def write_until_killed(folder: Path) -> None:
         tell(["incident", n])
         store.record_feedback(rating(f"user {n}"), act(f"rating {n}"))
         tell(["rating", n])
+        store.save_chunks(
+            [block({column(): [float(n)]}, n * span, span) for span in (HOUR, CELL)]  # two rows of the table
+        )
+        tell(["chunks", n])
+        store.save_budget_points([point(at=n * HOUR)])
+        tell(["point", n])
 
 
 def write_some(folder: Path) -> None:
@@ -79,6 +97,7 @@ def fill(folder: Path, make_room: Callable[[], object]) -> None:
             "small": reason(lambda: store.commit_slot([state()], [], [])),
             "forget": reason(lambda: store.forget([removal("shop/other")], [])),
             "delivered": reason(lambda: store.delivered("am", [transition()])),
+            "chunks": reason(lambda: store.save_chunks([block({column(): [2.0]})])),
             "undelivered": len(store.undelivered("am")),
             "states": list(store.states()),
         }

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_daemon.adapters.database import DatabaseStore
-from slo_daemon.adapters.database.chunk_merge import Piece, merged
+from slo_daemon.adapters.database.chunk_merge import Piece, beside, merged
 from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock, Column
 from slo_daemon.ports import StoreError
 from tests.adapters.stores import block, column, open_store, raw, refused, told
@@ -194,12 +194,48 @@ def test_blocks_of_the_same_asks_are_read_as_few(store: DatabaseStore) -> None:
     assert told(back) == told(saved)
 
 
-@given(st.lists(pieces(), max_size=8), st.integers(1, 12))
-def test_merged_pieces_tell_the_same(some: list[Piece], enough: int) -> None:
-    def blocks(several: Iterable[Piece]) -> Iterator[ChunkBlock]:
-        for piece in several:
-            asks = tuple(f"ask {number}" for number in piece.asks)
-            columns = tuple(Column(f"ask {number // 10}", (("n", str(number)),)) for number in piece.columns)
-            yield ChunkBlock(piece.span, piece.first, asks, columns, piece.values, piece.seen)
+def test_small_blocks_of_the_same_times_are_stored_as_one(store: DatabaseStore, path: Path) -> None:
+    """SLO by SLO, as slices of time are judged; else thousands of SLOs would take thousands of rows every 5 minutes."""
+    saved = [
+        block({column(f"slice {n}"): [1.0, float(n)]}, first=hour * HOUR, asks=(f"slice {n}",))
+        for hour in (10, 12)
+        for n in range(50)
+    ]
+    store.save_chunks(saved)
+    assert count(path, "chunk_blocks") == 2
+    assert told(store.chunks([f"slice {n}" for n in range(50)], ALL)) == told(saved)
 
-    assert told(blocks(merged(some, enough))) == told(blocks(some))
+
+def test_large_blocks_are_stored_as_they_come(store: DatabaseStore, path: Path) -> None:
+    """So that the others are the same as before when one is missing."""
+    wide = {column(shard, n=str(n)): [1.0] for shard in ("events", "other") for n in range(3_000)}
+    shards = [
+        block({one: counts for one, counts in wide.items() if one.ask == shard}, asks=(shard,))
+        for shard in ("events", "other")
+    ]
+    store.save_chunks(shards)
+    assert count(path, "chunk_blocks") == 2
+    assert told(read(store)) == told(shards)
+
+
+def blocks_of(several: Iterable[Piece]) -> Iterator[ChunkBlock]:
+    for piece in several:
+        asks = tuple(f"ask {number}" for number in piece.asks)
+        columns = tuple(Column(f"ask {number // 10}", (("n", str(number)),)) for number in piece.columns)
+        yield ChunkBlock(piece.span, piece.first, asks, columns, piece.values, piece.seen)
+
+
+@given(st.lists(pieces(), max_size=8), st.integers(1, 12))
+def test_pieces_one_after_the_other_tell_the_same_when_they_are_put_together(
+    some: list[Piece], enough: int
+) -> None:
+    assert told(blocks_of(merged(some, enough))) == told(blocks_of(some))
+
+
+@given(st.lists(pieces(), max_size=8), st.integers(1, 6))
+def test_pieces_beside_each_other_tell_the_same_when_they_are_put_together(
+    some: list[Piece], wide: int
+) -> None:
+    together = list(beside(some, wide))
+    assert told(blocks_of(together)) == told(blocks_of(some))
+    assert all((np.diff(one.columns) > 0).all() and (np.diff(one.asks) > 0).all() for one in together)

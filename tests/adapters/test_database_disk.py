@@ -13,13 +13,28 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import insert
 
 from slo_daemon.adapters.database import DatabaseStore, SqliteFile
 from slo_daemon.adapters.database.tables import feedback, incidents
 from slo_daemon.core.pilot.records import Severity
-from tests.adapters.stores import ROOT, act, open_store, program, rating, raw, run, state, transition
+from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock
+from tests.adapters.stores import (
+    ROOT,
+    act,
+    column,
+    open_store,
+    point,
+    program,
+    rating,
+    raw,
+    run,
+    state,
+    told,
+    transition,
+)
 
 KILLS = 15
 
@@ -65,19 +80,27 @@ def test_killed_at_any_instant_no_acknowledged_record_is_lost_and_none_is_double
         acked |= {tuple(json.loads(line)) for line in lines if line.endswith("\n")}
     assert len(acked) > KILLS
     with closing(open_store(tmp_path / "store.db")) as store:
-        told = store.transitions(limit=10**6)
+        transitions = store.transitions(limit=10**6)
         titles = [one.title for one in store.incidents("shop", 10**6)]
         users = [one.user for one in store.feedback("shop", 10**6)]
+        chunks = told(store.chunks(["events"], {HOUR: 0.0, CELL: 0.0}))
+        points = [one.at for one in store.budget_points("shop/latency", 0.0)]
         last = store.states()["shop/latency"]
-        assert last.sequence == told[0].sequence
-        assert len(store.undelivered("am", 10**6)) == len(told)
+        assert last.sequence == transitions[0].sequence
+        assert len(store.undelivered("am", 10**6)) == len(transitions)
         assert len(store.audit(10**6)) == len(titles) + len(users)
-    assert len({one.sequence for one in told}) == len(told)
+    assert len({one.sequence for one in transitions}) == len(transitions)
     assert len(set(titles)) == len(titles)
     assert len(set(users)) == len(users)
-    assert {n for kind, n in acked if kind == "slot"} <= {one.sequence for one in told}
+    assert {n for kind, n in acked if kind == "slot"} <= {one.sequence for one in transitions}
     assert {f"incident {n}" for kind, n in acked if kind == "incident"} <= set(titles)
     assert {f"user {n}" for kind, n in acked if kind == "rating"} <= set(users)
+    numbers = {end // HOUR for span, _, end in chunks if span == HOUR}
+    assert chunks == {
+        (span, "events", n * span): {column(): (float(n), 12)} for n in numbers for span in (HOUR, CELL)
+    }
+    assert {n for kind, n in acked if kind == "chunks"} <= numbers
+    assert points[-1] >= HOUR * max(n for kind, n in acked if kind == "point")
     with raw(tmp_path / "store.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -106,6 +129,7 @@ def test_a_full_disk_refuses_loses_nothing_can_still_be_cleaned_and_recovers_by_
         "small": "full",
         "forget": "full",
         "delivered": "ok",
+        "chunks": "full",
         "undelivered": 0,
         "states": ["shop/latency"],
     }
@@ -175,8 +199,43 @@ def test_a_slot_of_ten_thousand_slos_is_committed_within_a_second(store: Databas
         told = [transition(slo_id, int(slot), slot) for slo_id in ids[:1000]]
         store.commit_slot([state(slo_id, slot) for slo_id in ids], told, ["am"])
 
-    assert quickest(commit) < 1.0
+    assert quickest(commit) < 0.5
     assert quickest(store.states) < 1.0
+
+
+def test_chunks_of_thirty_thousand_columns_are_stored_and_loaded_quickly(store: DatabaseStore) -> None:
+    """Two days of hours; what thirty take is a matter of arithmetic."""
+    asks = tuple(f"events of service {n}" for n in range(10_000))
+    columns = tuple(column(ask, code=code) for ask in asks for code in ("2xx", "4xx", "5xx"))
+    some = np.random.default_rng(20261122)
+    hours = iter(range(1, 49))
+
+    def hour() -> None:
+        counts = some.poisson(1000.0, (1, len(columns))).astype(np.float32)
+        seen = np.full(counts.shape, 12, np.uint8)
+        store.save_chunks([ChunkBlock(HOUR, next(hours) * HOUR, asks, columns, counts, seen)])
+
+    def load() -> None:
+        loaded = sum(one.values.size for one in store.chunks(asks, {HOUR: 0.0}))
+        assert loaded == 48 * len(columns)
+
+    took = [quickest(hour) for _ in range(16)]
+    assert min(took) < 0.3
+    assert quickest(load) < 1.5
+
+
+def test_points_of_ten_thousand_budgets_are_stored_and_thinned_out_quickly(store: DatabaseStore) -> None:
+    ids = [f"shop/slo-{n}" for n in range(10_000)]
+    hours = iter(range(165, 1000))
+
+    def save() -> None:
+        at = next(hours) * HOUR
+        store.save_budget_points([point(slo_id, at) for slo_id in ids])
+
+    store.save_budget_points([point(slo_id, hour * HOUR) for hour in range(12) for slo_id in ids])
+    assert quickest(save) < 0.5
+    assert quickest(save) < 0.5  # some hours have become a week old
+    assert quickest(lambda: store.budget_points("shop/slo-7", 0.0)) < 0.1
 
 
 def test_records_are_summed_up_without_loading_them_all(path: Path) -> None:

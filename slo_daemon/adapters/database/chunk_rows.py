@@ -21,7 +21,7 @@ from slo_daemon.adapters.database.chunk_bytes import (
     unpack_chunks,
     unpack_numbers,
 )
-from slo_daemon.adapters.database.chunk_merge import Piece, merged
+from slo_daemon.adapters.database.chunk_merge import Piece, beside, merged
 from slo_daemon.adapters.database.tables import chunk_asks, chunk_blocks, chunk_columns
 from slo_daemon.core.slo.chunks import ChunkBlock, Column
 from slo_daemon.ports import StoreError
@@ -77,12 +77,28 @@ def add_blocks(connection: Connection, series: Series, blocks: Sequence[ChunkBlo
     """Store blocks. One of the same asks and times leaves no trace of the earlier one. `series` must know them all."""
     b = chunk_blocks.c
     same = and_(*(column == bindparam(f"the_{column.name}") for column in (b.span, b.first, b.last, b.asks)))
-    for block in blocks:  # one by one: a later one may repeat one of the same call
-        if block.times:
-            row = _row(series, block)
-            named = {f"the_{name}": row[name] for name in ("span", "first", "last", "asks")}
-            connection.execute(delete(chunk_blocks).where(same), named)
-            connection.execute(insert(chunk_blocks), row)
+    for piece in beside(_numbered(series, block) for block in blocks if block.times):
+        row = {
+            "span": piece.span,
+            "first": piece.times[0],
+            "last": piece.times[-1],
+            "asks": pack_numbers(piece.asks),
+            "columns": pack_numbers(piece.columns),
+            "payload": pack_chunks(piece.values, piece.seen),
+        }
+        named = {f"the_{name}": row[name] for name in ("span", "first", "last", "asks")}
+        connection.execute(delete(chunk_blocks).where(same), named)
+        connection.execute(insert(chunk_blocks), row)  # one by one: the next may repeat it
+
+
+def _numbered(series: Series, block: ChunkBlock) -> Piece:
+    if not block.values.shape == block.seen.shape == (len(block.times), len(block.columns)):
+        raise ValueError(
+            f"values {block.values.shape}, seen {block.seen.shape}, {len(block.columns)} columns"
+        )
+    columns = np.array([series.columns[column] for column in block.columns], dtype=np.int32)
+    asks = np.array([series.asks[ask] for ask in dict.fromkeys(block.asks)], dtype=np.int32)
+    return Piece(int(block.span), int(block.first), asks, columns, block.values, block.seen)
 
 
 def read_blocks(
@@ -199,26 +215,6 @@ def _delete_others(connection: Connection, table: Table, used: Collection[int]) 
 def _last(connection: Connection, table: Table) -> int:
     """The greatest number that was given."""
     return connection.execute(select(func.max(table.c.id))).scalar_one() or 0
-
-
-def _row(series: Series, block: ChunkBlock) -> dict[str, int | bytes]:
-    """A block as a row of `chunk_blocks`."""
-    times = block.times
-    if block.values.shape != (len(times), len(block.columns)) or block.seen.shape != block.values.shape:
-        raise ValueError(
-            f"values {block.values.shape}, seen {block.seen.shape}, {len(block.columns)} columns"
-        )
-    columns = np.array([series.columns[column] for column in block.columns], dtype=np.int32)
-    order = np.argsort(columns)
-    asks = np.array(sorted({series.asks[ask] for ask in block.asks}), dtype=np.int32)
-    return {
-        "span": block.span,
-        "first": times[0],
-        "last": times[-1],
-        "asks": pack_numbers(asks),
-        "columns": pack_numbers(columns[order]),
-        "payload": pack_chunks(block.values[:, order], block.seen[:, order]),
-    }
 
 
 def _damaged(where: str, what: str) -> StoreError:

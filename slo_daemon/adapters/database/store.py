@@ -81,7 +81,7 @@ class DatabaseStore:
             yield from chunk_rows.read_blocks(connection, asks, since)
 
     def prune_chunks(self, before: Mapping[int, float]) -> int:
-        """See ports.Store. Works on a full disk too: it only deletes."""
+        """See ports.Store. Tried on a full disk too: it only deletes."""
         with self._chunks_turn, self._file.write(grows=False) as connection:
             self._series = None
             return chunk_rows.delete_blocks(connection, before)
