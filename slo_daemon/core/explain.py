@@ -1,24 +1,33 @@
-"""How one SLO came out as it did: what was asked, what was answered, the arithmetic, the level and the timers behind it."""
+"""How one SLO came out as it did: what was asked and answered, windows, budget and burn rates, the level behind it."""
 
 from collections.abc import Sequence
-from math import isfinite, isnan
+from dataclasses import replace
+from math import inf, isfinite, isnan
 from typing import Any, assert_never
 
+from slo_daemon.core.explain_budget import budget_lines, burn_lines, made_of, window_lines
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.report import LEVEL_WORDS, MET_SYMBOLS
 from slo_daemon.core.shapes import Json, number, slo_json, transitions_json
+from slo_daemon.core.slo.book import Entry, entry_of
+from slo_daemon.core.slo.budget import BudgetState
+from slo_daemon.core.slo.chunks import CELL, HOUR
+from slo_daemon.core.slo.compare import direct_asks
 from slo_daemon.core.slo.evaluation import Evaluation, Evidence
 from slo_daemon.core.slo.measurement import Measured, NoTraffic
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
+    say_cause,
     say_count,
     say_evaluation,
+    say_left,
     say_objective,
     say_time,
     visible,
     with_unit,
 )
-from slo_daemon.core.slo.query import Absent, Failed, Labels, Reading, Samples
+from slo_daemon.core.slo.query import Absent, Failed, Labels, Reading, Sample, Samples
+from slo_daemon.core.slo.slo import SloInstance
 from slo_daemon.core.slo.state import LEAST_CLEAR_SLOTS, LEAST_MISSING_SLOTS, SloState, Transition
 from slo_daemon.core.snapshot import SloView
 
@@ -30,7 +39,7 @@ def explain_json(view: SloView, transitions: Sequence[Transition] = ()) -> Json:
     evaluation = view.evaluation
     return slo_json(view) | {
         "slot": number(evaluation.slot.time) if evaluation else None,
-        "queries": _queries_json(evaluation) if evaluation else [],
+        "queries": _queries_json(view.instance, evaluation) if evaluation else [],
         "arithmetic": list(_working(evaluation)),
         "facts": _facts(evaluation),
         "evidence": _evidence_json(evaluation.evidence) if evaluation and evaluation.evidence else None,
@@ -40,9 +49,12 @@ def explain_json(view: SloView, transitions: Sequence[Transition] = ()) -> Json:
     }
 
 
-def _queries_json(evaluation: Evaluation) -> list[Json]:
-    at = {"at": number(evaluation.slot.time)}
-    return [_query_json(name, reading) | at for name, reading in evaluation.readings.items()]
+def _queries_json(instance: SloInstance, evaluation: Evaluation) -> list[Json]:
+    at, entry = {"at": number(evaluation.slot.time)}, entry_of(instance.slo)
+    return [
+        _query_json(name, reading) | at | _asked_json(entry, instance, name)
+        for name, reading in evaluation.readings.items()
+    ]
 
 
 def _query_json(name: str, reading: Reading) -> Json:
@@ -59,6 +71,20 @@ def _query_json(name: str, reading: Reading) -> Json:
             return part | {"reason": reason.value, "detail": detail}
         case _:
             assert_never(reading)
+
+
+def _asked_json(entry: Entry, instance: SloInstance, name: str) -> Json:
+    """Which span each answer stands for, and the same question about an hour and about the whole window. Null: as it is."""
+    if name not in entry.asks or name in entry.direct:
+        return {"span": None, "window": None, "hour_promql": None, "window_promql": None}
+    window = instance.slo.window.seconds
+    whole = direct_asks(entry, instance.group, window)
+    return {
+        "span": show_duration(CELL),
+        "window": str(instance.slo.window),
+        "hour_promql": replace(entry.asks[name], window=HOUR).promql() if window > CELL else None,
+        "window_promql": whole[name].promql() if name in whole else None,
+    }
 
 
 def _kind(reading: Reading) -> str:
@@ -83,6 +109,8 @@ def _evidence_json(evidence: Evidence) -> Json:
         "proven": int(evidence.proven),
         "possible": int(evidence.possible),
         "clear": int(evidence.clear),
+        "by_value": int(evidence.by_value),
+        "burning": int(evidence.burning),
     }
 
 
@@ -109,15 +137,24 @@ def explain_text(view: SloView, transitions: Sequence[Transition] = ()) -> str:
                 f"wanted: {say_objective(slo.objective)} over {slo.window}{_thresholds(view)}",
                 f"result: {met}: {visible(say_evaluation(evaluation))}",
                 f"data:   {view.data_state.value.replace('_', ' ')}",
+                *_budget_line(view),
                 f"level:  {LEVEL_WORDS[view.state.level]}{_since(view.state)}",
             ],
         )
     ]
     if evaluation is not None:
-        asked = [line for name, reading in evaluation.readings.items() for line in _part(name, reading)]
-        at = f"{say_time(evaluation.slot.time)}, {number(evaluation.slot.time)}"
-        parts.append(_block(f"Asked and answered, at {at}", asked))
+        at = f"at {say_time(evaluation.slot.time)}, {number(evaluation.slot.time)}"
+        parts.append(_block(f"Asked and answered, {at}", _asked(view.instance, evaluation)))
         parts.append(_block("Arithmetic", [visible(line) for line in _working(evaluation)] or ["none"]))
+        parts += [
+            _block(heading, lines)
+            for heading, lines in (
+                ("Windows", window_lines(evaluation)),
+                ("Error budget", budget_lines(evaluation)),
+                ("Burn rates", burn_lines(evaluation)),
+            )
+            if lines
+        ]
         parts.append(_block("Level", _level(view, evaluation)))
     history = [
         f"{say_time(t.slot)}  {t.before.word} -> {t.after.word}  {t.reason.value}: {visible(t.detail)}"
@@ -129,6 +166,16 @@ def explain_text(view: SloView, transitions: Sequence[Transition] = ()) -> str:
 
 def _block(heading: str, lines: Sequence[str]) -> str:
     return "\n".join([heading, *(f"  {line}" for line in lines)])
+
+
+def _budget_line(view: SloView) -> list[str]:
+    if view.instance.slo.budget is None:
+        return []
+    budget = view.evaluation.budget if view.evaluation else None
+    if budget is None:
+        return ["budget: not evaluated"]
+    whole = budget.state is BudgetState.COMPLETE and budget.remaining is not None
+    return [f"budget: {say_left(budget)}{f' of {budget.policy.window} left' if whole else ''}"]
 
 
 def _thresholds(view: SloView) -> str:
@@ -148,19 +195,41 @@ def _since(state: SloState) -> str:
     return f" since {say_time(state.since)}{reason}"
 
 
-def _part(name: str, reading: Reading) -> list[str]:
+def _asked(instance: SloInstance, evaluation: Evaluation) -> list[str]:
+    """Each part with its query and its rows; where the rows are of many answers, what of, and the same as one question."""
+    entry, window = entry_of(instance.slo), instance.slo.window
+    whole = direct_asks(entry, instance.group, window.seconds)
+    lines: list[str] = []
+    for name, reading in evaluation.readings.items():
+        chunked = name in entry.asks and name not in entry.direct and window.seconds > CELL
+        heading = f"{visible(name)}, {made_of(instance.slo)}" if chunked else visible(name)
+        lines += [heading, f"  {visible(reading.promql)}", *(f"    {row}" for row in _rows(reading))]
+        if chunked and name in whole:
+            lines += [f"  to compare, {window} asked at once:", f"  {visible(whole[name].promql())}"]
+    return lines
+
+
+def _rows(reading: Reading) -> list[str]:
     match reading:
         case Samples(rows=rows):
-            answers = [f"{_labels(row.labels)}{_plain(row.value)}" for row in rows[:MOST_ROWS]]
-            if len(rows) > MOST_ROWS:
-                answers.append(f"and {len(rows) - MOST_ROWS} more rows")
+            answers = [
+                f"{_labels(row.labels)}{_plain(row.value)}" for row in sorted(rows, key=_edge)[:MOST_ROWS]
+            ]
+            return answers + ([f"and {len(rows) - MOST_ROWS} more rows"] if len(rows) > MOST_ROWS else [])
         case Absent():
-            answers = ["no row"]
+            return ["no row"]
         case Failed(reason=reason, detail=detail):
-            answers = [f"failed, {reason.value}: {visible(detail)}"]
+            return [f"failed, {reason.value}: {visible(detail)}"]
         case _:
             assert_never(reading)
-    return [visible(name), f"  {visible(reading.promql)}", *(f"    {answer}" for answer in answers)]
+
+
+def _edge(row: Sample) -> float:
+    """Buckets by their edge; other rows stay as they came."""
+    try:
+        return float(row.label("le") or inf)
+    except ValueError:
+        return inf
 
 
 def _labels(labels: Labels) -> str:
@@ -182,7 +251,7 @@ def _working(evaluation: Evaluation | None) -> tuple[str, ...]:
 
 
 def _level(view: SloView, evaluation: Evaluation) -> list[str]:
-    """What this look shows of the level, and how far each timer is."""
+    """What this look shows of the level, by which of its two parts, and how far each timer is."""
     state, slo, slot = view.state, view.instance.slo, evaluation.slot
     seen = evaluation.evidence
     if seen is None:
@@ -191,8 +260,13 @@ def _level(view: SloView, evaluation: Evaluation) -> list[str]:
         lines = [f"this look shows level {seen.proven.word}"]
     else:
         lines = [f"this look proves level {seen.proven.word}, and cannot exclude {seen.possible.word}"]
+    alerting = slo.burn is not None and slo.burn.alerts and bool(evaluation.burn_rates)
+    if alerting:
+        lines[0] += f": {seen.by_value.word} by the value, {seen.burning.word} by the burn rates"
+        lines += [cause] if (cause := say_cause(evaluation)) else []
+    reachable = {rate.pair.severity for rate in evaluation.burn_rates} if alerting else set()
     for level, run in ((Level.WARNING, state.warning_run), (Level.CRITICAL, state.critical_run)):
-        if slo.objective.threshold(level) is not None:
+        if slo.objective.threshold(level) is not None or level in reachable:
             lines.append(f"{level.word}: {_run(run, slot.slots_in(slo.alerting.raise_for))} to raise it")
     if state.level is not Level.NONE:
         needed = max(LEAST_CLEAR_SLOTS, slot.slots_in(slo.alerting.clear_for))

@@ -61,13 +61,13 @@ def slo_json(view: SloView) -> Json:
 
 
 def _windows_json(slo: Slo, evaluation: Evaluation | None) -> list[Json]:
-    """The SLO's own window first. Counts are null for kinds that count no events, coverage where nobody can tell it."""
+    """The SLO's own window first. Counts are null for kinds that count no events, and where nothing of a window was seen."""
     blind = WindowValue(str(slo.window), None, None, None, None)
     return [
         {
             "window": seen.window,
-            "good": number(seen.good),
-            "total": number(seen.total),
+            "good": number(seen.good) if seen.coverage != 0.0 else None,
+            "total": number(seen.total) if seen.coverage != 0.0 else None,
             "ratio": number(seen.good / seen.total) if seen.good is not None and seen.total else None,
             "value": number(seen.value),
             "coverage": number(seen.coverage),
@@ -80,6 +80,7 @@ def _budget_json(policy: BudgetPolicy | None, budget: Budget | None) -> Json | N
     """Null without a budget. All that is not known (before the first slot everything but the policy) is null."""
     if policy is None:
         return None
+    tally = budget.tally if budget and budget.tally.coverage > 0.0 else None
     return {
         "window": str(policy.window),
         "method": policy.method.value,
@@ -87,8 +88,8 @@ def _budget_json(policy: BudgetPolicy | None, budget: Budget | None) -> Json | N
         "remaining": number(budget.remaining) if budget else None,
         "coverage": number(budget.tally.coverage) if budget else None,
         "state": budget.state.value if budget else None,
-        "good": number(budget.tally.good) if budget else None,
-        "total": number(budget.tally.total) if budget else None,
+        "good": number(tally.good) if tally else None,
+        "total": number(tally.total) if tally else None,
         "spent": number(budget.spent) if budget else None,
         "exhausted_at": number(budget.exhausted_at) if budget else None,
     }

@@ -14,13 +14,13 @@ from slo_daemon.core.slo.slo import AlertPolicy, MissingDataPolicy
 from slo_daemon.core.slo.state import Transition, TransitionReason
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import SloView
+from tests.budgets import BURNING, DAY, slices, spending, with_budget
 from tests.factories import (
     NOW,
     SLOT,
     all_readings,
     bad_readings,
     healthy_readings,
-    one_number,
     seed_slos,
     view,
 )
@@ -36,6 +36,13 @@ BREACH = Transition(
     "2.4% against <= 0.1%",
     0.024,
 )
+
+
+EVENTS = (
+    'sum by (slo_daemon_mark) (label_replace(sum by (code) (increase(search_requests_total{variant="treatment"}[5m30s])), '
+    '"slo_daemon_mark", "1", "code", "5..")) * 300 / 330'
+)
+WHOLE_HOUR = EVENTS.replace("[5m30s]", "[1h]").removesuffix(" * 300 / 330")
 
 
 def strict(view: SloView, *transitions: Transition) -> dict[str, Any]:
@@ -60,15 +67,10 @@ def test_a_breach_is_explained_from_query_to_level() -> None:
         "  level:  ✗ critical since 2026-11-22 10:00:00 UTC (threshold)\n"
         "\n"
         "Asked and answered, at 2026-11-22 10:00:00 UTC, 1795341600\n"
-        "  bad\n"
-        '    sum (increase(search_requests_total{code=~"5..",variant="treatment"}[5m]))\n'
-        "      240\n"
-        "  total\n"
-        '    sum (increase(search_requests_total{variant="treatment"}[5m]))\n'
-        "      10000\n"
-        '  fresh: search_requests_total{variant="treatment"}\n'
-        '    sum (count_over_time(search_requests_total{variant="treatment"}[5m]))\n'
-        "      20\n"
+        "  events\n"
+        f"    {EVENTS}\n"
+        "      slo_daemon_mark=  9760\n"
+        "      slo_daemon_mark=1  240\n"
         "\n"
         "Arithmetic\n"
         "  bad 240 / total 10,000 = 2.4%\n"
@@ -84,14 +86,113 @@ def test_a_breach_is_explained_from_query_to_level() -> None:
     )
 
 
+def test_a_window_that_is_summed_shows_what_of_and_the_one_question_to_compare_it_with() -> None:
+    shown = view(AVAILABILITY, healthy_readings(AVAILABILITY))
+    assert (
+        "  events, asked over 5m at a time, summed over 1h\n"
+        f"    {EVENTS}\n"
+        "      slo_daemon_mark=  99950\n"
+        "      slo_daemon_mark=1  50\n"
+        "    to compare, 1h asked at once:\n"
+        f"    {WHOLE_HOUR}\n"
+    ) in explain_text(shown)
+    events = strict(shown)["queries"][0]
+    assert (events["span"], events["window"], events["window_promql"]) == ("5m", "1h", WHOLE_HOUR)
+    assert events["hour_promql"] == EVENTS.replace("[5m30s]", "[1h30s]").replace("300 / 330", "3600 / 3630")
+
+
+def test_a_group_is_compared_with_its_own_series_alone() -> None:
+    grouped = replace(AVAILABILITY, group_by=("region",))
+    shown = view(replace(grouped, group_by=()), healthy_readings(AVAILABILITY), group=(("region", "eu"),))
+    assert 'search_requests_total{region="eu",variant="treatment"}[1h]' in explain_text(shown)
+
+
+def test_budget_and_burn_rates_are_explained_from_counts_to_level() -> None:
+    text = explain_text(spending(with_budget(), burn=BURNING | {DAY: 1.4}))
+    assert (
+        "\n  budget: 62.3 % of 30d left\n  level:  ✗ critical since 2026-11-22 10:00:00 UTC (burn rate)\n"
+        in text
+    )
+    windows, budget, burn, level = text.split("\n\n")[3:7]
+    assert windows == (
+        "Windows\n"
+        "  window   seen        good         all     value\n"
+        "  1h      100 %      99,950     100,000   99.95 %\n"
+        "  5m      100 %       2,925       3,000    97.5 %\n"
+        "  30m     100 %      17,993      18,000   99.96 %\n"
+        "  2h      100 %      71,964      72,000   99.95 %\n"
+        "  6h      100 %     215,870     216,000   99.94 %\n"
+        "  1d      100 %     862,790     864,000   99.86 %\n"
+        "  3d      100 %   2,590,186   2,592,000   99.93 %\n"
+        "  30d     100 %  25,910,228  25,920,000  99.962 %\n"
+        "  up to 1h: answers over 5m; longer: whole hours, each asked as one, with 5m at the ends"
+    )
+    assert budget == (
+        "Error budget\n"
+        "  allowed: 0.1 % of all events over 30d\n"
+        "  counted: 9,772 of 25,920,000 events were bad, 0.0377 %\n"
+        "  basis: complete: 100 % of 30d seen\n"
+        "  spent: 37.7 %\n"
+        "  left: 62.3 %\n"
+        "  forecast: spent on 2026-12-05 18:24 UTC at the pace of the last 1d"
+    )
+    assert burn == (
+        "Burn rates\n"
+        "  level     long  rate  short  rate  too fast above\n"
+        "  critical  1h    20.1  5m       25            14.4  fires\n"
+        "  critical  6h     0.6  30m     0.4               6  does not fire\n"
+        "  warning   1d     1.4  2h      0.5               3  does not fire\n"
+        "  warning   3d     0.7  6h      0.6               1  does not fire\n"
+        "  a pair fires with both rates above, and at least 5 bad ones in the long lookback"
+    )
+    assert level.splitlines()[1:3] == [
+        "  this look shows level critical: none by the value, critical by the burn rates",
+        "  burning 20.1 x over 1h and 25 x over 5m; more than 14.4 x is too fast",
+    ]
+
+
+def test_what_was_partly_seen_is_said_to_prove_nothing_good() -> None:
+    text = explain_text(spending(with_budget(), 0.377, coverage=0.43, lookback_coverage=0.6, burn=BURNING))
+    assert "\n  budget: 62.3 % (partial: 43 % of 30d seen)\n" in text
+    assert (
+        "\n  spent: 37.7 % of what was seen\n  left: 62.3 %, if the rest was like it; that proves nothing good\n"
+        in text
+    )
+    assert "  critical  1h (60 % seen)  20.1  5m (60 % seen)     25            14.4  cannot be told\n" in text
+    assert "may be critical: too little was seen of 1h and 5m, 6h and 30m to tell the burn rates" in text
+
+
+def test_while_history_is_being_fetched_no_number_looks_like_a_budget() -> None:
+    text = explain_text(spending(with_budget(), coverage=0.0, lookback_coverage=0.0, backfilling=True))
+    assert "\n  budget: not known yet (backfilling: 0 % of 30d seen)\n" in text
+    assert "\n  30d       0 %       –        –        –\n" in text
+    assert "forecast" not in text
+
+
+def test_slices_of_time_are_explained_as_slices() -> None:
+    text = explain_text(spending(slices(), 0.25))
+    assert "  allowed: 1 % of all slices of 5m over 30d\n" in text
+    assert "  counted: 64,800 of 25,920,000 slices of 5m missed <= 50ms, 0.25 %\n" in text
+    assert "  shown only: these pairs raise no level (burn_rates.alert)\n" in text
+    assert "this look shows level none\n" in text
+
+
 def test_the_same_is_told_to_programs() -> None:
     shape = strict(view(ERROR_RATE, bad_readings(ERROR_RATE)), BREACH)
-    bad = shape["queries"][0]
-    assert (bad["part"], bad["answer"], bad["row_count"], bad["at"]) == ("bad", "samples", 1, NOW)
-    assert bad["rows"] == [{"labels": {}, "value": 240}]
-    assert bad["promql"].startswith("sum (increase(search_requests_total{")
+    events = shape["queries"][0]
+    assert (events["part"], events["answer"], events["row_count"], events["at"]) == (
+        "events",
+        "samples",
+        2,
+        NOW,
+    )
+    assert [(row["labels"], row["value"]) for row in events["rows"]] == [
+        ({"slo_daemon_mark": ""}, 9_760), ({"slo_daemon_mark": "1"}, 240),
+    ]  # fmt: skip
+    assert (events["promql"], events["span"], events["window"]) == (EVENTS, "5m", "5m")
+    assert events["hour_promql"] is None
     assert shape["arithmetic"] == ["bad 240 / total 10,000 = 2.4%"]
-    assert shape["evidence"] == {"proven": 2, "possible": 2, "clear": 2}
+    assert shape["evidence"] == {"proven": 2, "possible": 2, "clear": 2, "by_value": 2, "burning": 0}
     assert (shape["level"], shape["level_reason"]) == (2, "threshold")
     assert shape["state"]["critical_run"] == 1
     assert [(t["before"], t["after"], t["value"]) for t in shape["history"]] == [(0, 2, 0.024)]
@@ -138,10 +239,10 @@ def test_an_slo_that_does_not_escalate_says_why() -> None:
 
 
 def test_an_empty_answer_is_told_apart_from_a_failed_one() -> None:
-    shown = view(ERROR_RATE, all_readings(ERROR_RATE, {"bad": Absent("q"), "total": one_number(0)}))
+    shown = view(ERROR_RATE, all_readings(ERROR_RATE, {"events": Absent("q")}))
     assert "      no row\n" in explain_text(shown)
     assert strict(shown)["queries"][0]["answer"] == "empty"
-    assert strict(shown)["reason"] == "no_traffic"
+    assert strict(shown)["reason"] == "no_data"
 
 
 def test_waiting_for_more_evidence_is_told_in_looks() -> None:
@@ -154,7 +255,9 @@ def test_values_are_written_as_prometheus_writes_them() -> None:
     odd = Samples(
         "q", tuple(Sample((("i", str(i)),), value) for i, value in enumerate((nan, inf, -inf, 0.1)))
     )
-    shown = view(ERROR_RATE, all_readings(ERROR_RATE, {"bad": odd, "total": one_number(1)}))
+    shown = view(ERROR_RATE, healthy_readings(ERROR_RATE))
+    assert shown.evaluation is not None
+    shown = replace(shown, evaluation=replace(shown.evaluation, readings={"value": odd}))
     assert [row["value"] for row in strict(shown)["queries"][0]["rows"]] == ["NaN", "+Inf", "-Inf", 0.1]
     assert "      i=2  -Inf\n" in explain_text(shown)
 

@@ -194,6 +194,14 @@ def test_a_budget_that_is_not_whole_says_so(more: dict[str, Any], state: str) ->
     assert shape["budget"]["remaining"] == pytest.approx(0.623)
 
 
+def test_where_nothing_was_seen_nothing_was_counted_which_is_not_zero() -> None:
+    shape = strict(slo_json(spending(with_budget(), coverage=0.0, lookback_coverage=0.0)))
+    SLO.validate(shape)
+    assert {(w["good"], w["total"], w["coverage"]) for w in shape["windows"][1:]} == {(None, None, 0)}
+    assert {shape["budget"][name] for name in ("good", "total", "remaining", "spent")} == {None}
+    assert {(rate["long_rate"], rate["firing"]) for rate in shape["burn_rates"]} == {(None, None)}
+
+
 def test_every_window_is_there_once_the_slo_s_own_first_and_the_budget_s_last() -> None:
     shape = strict(slo_json(spending(with_budget(), burn=BURNING)))
     assert [w["window"] for w in shape["windows"]] == ["1h", "5m", "30m", "2h", "6h", "1d", "3d", "30d"]

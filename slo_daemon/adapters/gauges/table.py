@@ -158,7 +158,7 @@ _FAMILIES = (
         "slo_daemon_window_drift_ratio",
         _G,
         _SLO,
-        "How far a window as the sum of its chunks was from the same window asked directly, in error budgets.",
+        "How far a window as a sum was from the same window asked directly: in error budgets, of slices in targets.",
     ),
     Family("slo_daemon_store_up", _G, (), "1 when the last access to the store succeeded, else 0."),
     Family("slo_daemon_store_errors_total", _C, ("reason",), "Accesses to the store that failed."),
