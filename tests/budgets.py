@@ -9,7 +9,7 @@ from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
 from slo_daemon.core.slo.burn_rate import BurnPolicy
 from slo_daemon.core.slo.query import Reading
 from slo_daemon.core.slo.slo import Slo
-from slo_daemon.core.slo.window import BudgetWindow, Tally, Window
+from slo_daemon.core.slo.window import BudgetWindow, Slot, Tally, Window
 from slo_daemon.core.snapshot import SloView
 from tests.factories import SLOT, healthy_readings, seed_slos, view
 
@@ -47,6 +47,7 @@ def spending(
     lookback_coverage: float = 1.0,
     backfilling: bool = False,
     readings: Mapping[str, Reading] | None = None,
+    slot: Slot = SLOT,
     **more: Any,
 ) -> SloView:
     """An SLO after one slot: `spent` of its budget is gone, `burn` says how fast it goes over each lookback (s)."""
@@ -56,10 +57,11 @@ def spending(
         span: _tally(burn.get(span, 1.0) * allowed, span, lookback_coverage)
         for span in entry_of(slo).lookbacks
     }
-    length = SLOT.time - window.start(SLOT.time)
+    length = slot.time - window.start(slot.time)
     return view(
         slo,
         healthy_readings(slo) if readings is None else readings,
+        slot,
         tallies=tallies,
         budget=_tally(spent * allowed, length, coverage),
         backfilling=backfilling,

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slo_daemon.core.slo.objective import Level
-from slo_daemon.core.slo.phrases import say_evaluation, say_objective, say_time, visible
+from slo_daemon.core.slo.phrases import (
+    say_cause,
+    say_evaluation,
+    say_left,
+    say_objective,
+    say_time,
+    visible,
+)
 from slo_daemon.core.slo.slo import SloInstance, split_id
 from slo_daemon.core.slo.state import Transition
 from slo_daemon.core.snapshot import SloView, Snapshot, SourceView, Specification
@@ -118,9 +125,13 @@ def _annotations(view: SloView, level: Level, links: Links, *, reported: bool) -
         now = f"No value now: {reason}. The objective is {say_objective(slo.objective)}. The level is held"
     else:
         now = f"Value over {slo.window}: {say_evaluation(view.evaluation)}"
+    cause, budget = say_cause(view.evaluation), view.evaluation.budget if view.evaluation else None
+    said = [now, cause[:1].upper() + cause[1:], f"Error budget left: {say_left(budget)}" if budget else ""]
     annotations = {
         "summary": f"SLO {view.instance.id} is {level.word}",
-        "description": visible(f"{now}. At this level since {say_time(state.since)}."),
+        "description": visible(
+            f"{'. '.join(filter(None, said))}. At this level since {say_time(state.since)}."
+        ),
         "dashboard_url": dashboard_of(links, slo.pilot, slo.name),
         "report_url": report_of(links, slo.pilot) if reported else "",
         "runbook_url": slo.runbook or _runbook(links, ALERT_NAMES[level]),

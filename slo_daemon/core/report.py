@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from slo_daemon.core.pilot.pilot import Pilot, Role
 from slo_daemon.core.pilot.records import Records
 from slo_daemon.core.pilot.verdict import Advice, Assessment, Effect, Finding, Truth, Verdict
+from slo_daemon.core.slo.budget import FULL_COVERAGE
+from slo_daemon.core.slo.evaluation import Evaluation, WindowValue, windows
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import say_count, say_name
@@ -20,6 +22,12 @@ MET_WORDS = {True: "met", False: "missed", None: "unknown"}
 
 # A symbol and a word: nothing is said by colour alone.
 MET_SYMBOLS = {True: "✓ met", False: "✗ missed", None: "? unknown"}
+SPENT_SYMBOLS = {
+    False: "✓",
+    True: "✗",
+    None: "?",
+}  # of an error budget: proven not spent, proven spent, neither
+FIRING_WORDS = {True: "✗ fires", False: "does not fire", None: "? cannot be told"}
 LEVEL_WORDS = {Level.NONE: "none", Level.WARNING: "⚠ warning", Level.CRITICAL: "✗ critical"}
 EFFECT_SYMBOLS = {Effect.PASS: "✓", Effect.BLOCK: "✗", Effect.FIRE: "✗", Effect.OPEN: "?"}
 VERDICT_WORDS = {
@@ -118,9 +126,26 @@ class Report:
         """How many SLOs are in which data state."""
         return Counter(view.data_state for view in self.views)
 
+    @property
+    def incomplete(self) -> tuple[tuple[SloView, WindowValue], ...]:
+        """The windows that were seen too little to stand on, own ones and those of budgets."""
+        return tuple(
+            (view, window)
+            for view in self.views
+            if view.evaluation is not None
+            for window in _named_windows(view.evaluation)
+            if window.coverage is not None and window.coverage < FULL_COVERAGE
+        )
+
     def findings(self, *roles: Role) -> tuple[Finding, ...]:
         """The findings of these roles."""
         return tuple(finding for finding in self.assessment.findings if finding.role in roles)
+
+
+def _named_windows(evaluation: Evaluation) -> tuple[WindowValue, ...]:
+    """The SLO's own window, and that of its budget."""
+    first, *others = windows(evaluation)
+    return (first, *others[-1:])
 
 
 def report_id(at: float) -> str:

@@ -42,6 +42,14 @@ def report_json(report: Report) -> Json:
         "data_coverage": {
             "states": {state.value: report.data_states.get(state, 0) for state in DataState},
             "source": source_json(report.source),
+            "incomplete_windows": [
+                {
+                    "slo": view.instance.id,
+                    "window": window.window,
+                    "coverage": number(window.coverage),
+                }
+                for view, window in report.incomplete
+            ],
             "slots": {
                 "since": rfc3339(report.tally.since),
                 "evaluated": report.tally.evaluated,

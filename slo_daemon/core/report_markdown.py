@@ -6,29 +6,37 @@ from slo_daemon.core.markdown import bold, bullets, escape, quoted, table
 from slo_daemon.core.pilot.pilot import ExperimentMetric, Ramp, Role
 from slo_daemon.core.pilot.records import Incident, IncidentSummary, Records, RecordsUnavailable, Severity
 from slo_daemon.core.pilot.verdict import Finding
-from slo_daemon.core.quantity import UNITS, show_duration
+from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.report import (
     ADVICE_WORDS,
     EFFECT_SYMBOLS,
+    FIRING_WORDS,
     LEVEL_WORDS,
     MET_SYMBOLS,
+    SPENT_SYMBOLS,
     VERDICT_WORDS,
     PreviousReport,
     Report,
     Unreadable,
     changes,
 )
+from slo_daemon.core.slo.budget import FULL_COVERAGE, spent_out
 from slo_daemon.core.slo.measurement import DataState, Measured, NoTraffic
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
+    say_cause,
     say_count,
     say_evaluation,
+    say_forecast,
+    say_left,
     say_measured,
     say_minute,
     say_name,
     say_objective,
+    say_rate,
+    say_share,
+    say_threshold,
     say_time,
-    say_value,
 )
 from slo_daemon.core.snapshot import SloView
 
@@ -92,8 +100,8 @@ def _overview(report: Report) -> str:
 
 
 def _ramp_now(report: Report, ramp: Ramp) -> str:
-    now = _percent(ramp.scheduled(report.pilot.start, report.today))
-    span = f"{_percent(ramp.initial)} at first, {_percent(ramp.maximum)} at most"
+    now = say_share(ramp.scheduled(report.pilot.start, report.today))
+    span = f"{say_share(ramp.initial)} at first, {say_share(ramp.maximum)} at most"
     return (
         f"Ramp: {now} of the users planned today ({span}); the share that is really served is not judged yet"
     )
@@ -107,7 +115,7 @@ def _ramp_steps(report: Report, ramp: Ramp) -> str:
         (
             str(step.week),
             str(step.first_day(start)),
-            _percent(step.percentage),
+            say_share(step.percentage),
             "reached" if step.first_day(start) <= report.today else "planned",
         )
         for step in sorted(ramp.steps, key=lambda step: step.week)
@@ -121,8 +129,49 @@ def _slos(report: Report) -> str:
     rows = [_slo_row(view) for view in report.views]
     headings = ("SLO", "Value", "Objective", "Met", "Level", "Data", "Window", "Events")
     notes = [f"{bold(say_name(view.instance))}: {_note(view)}" for view in report.views if _needs_note(view)]
-    compliance = table(headings, rows, right=(1, 7))
-    return f"{compliance}\n\n{bullets(notes)}" if notes else compliance
+    parts = [table(headings, rows, right=(1, 7)), *([bullets(notes)] if notes else [])]
+    return "\n\n".join([*parts, "### Error budgets", _budgets(report), "### Burn rates", _burn_rates(report)])
+
+
+def _budgets(report: Report) -> str:
+    rows = [
+        (
+            say_name(view.instance),
+            f"{SPENT_SYMBOLS[spent_out(budget)]} {say_left(budget)}",
+            NOTHING if budget.spent is None else say_share(budget.spent),
+            str(budget.policy.window),
+            say_share(budget.tally.coverage),
+            say_forecast(budget) or NOTHING,
+        )
+        for view in report.views
+        if view.evaluation is not None and (budget := view.evaluation.budget) is not None
+    ]
+    if rows:
+        return table(("SLO", "Left", "Spent", "Window", "Seen", "Forecast"), rows, right=(2, 4))
+    return (
+        "None was evaluated."
+        if any(slo.budget for slo in report.pilot.slos)
+        else "There are no error budgets."
+    )
+
+
+def _burn_rates(report: Report) -> str:
+    rows = [
+        (
+            say_name(view.instance),
+            str(rate.pair),
+            rate.pair.severity.word if burn.alerts else f"{rate.pair.severity.word}, only shown",
+            f"{say_rate(rate.long_rate, rate.threshold)} and {say_rate(rate.short_rate, rate.threshold)}",
+            say_threshold(rate.threshold),
+            FIRING_WORDS[rate.firing],
+        )
+        for view in report.views
+        if view.evaluation is not None and (burn := view.instance.slo.burn) is not None
+        for rate in view.evaluation.burn_rates
+    ]
+    if not rows:
+        return "There are none."
+    return table(("SLO", "Lookbacks", "Level", "Rates", "Too fast above", "Now"), rows, right=(4,))
 
 
 def _slo_row(view: SloView) -> tuple[str, ...]:
@@ -155,6 +204,8 @@ def _note(view: SloView) -> str:
     note = escape(say_evaluation(evaluation))
     if evaluation is not None and evaluation.met is None:
         note = f"{evaluation.reason.value.replace('_', ' ')}: {note}"
+    if cause := say_cause(evaluation):
+        note = f"{note}; {escape(cause)}"
     if view.state.level is Level.NONE:
         return note
     reason = f" ({view.state.reason.value.replace('_', ' ')})" if view.state.reason else ""
@@ -272,6 +323,10 @@ def _coverage(report: Report) -> str:
         said = "not asked yet"
     else:
         said = "answered" if source.up else f"did not answer: {escape(f'{source.reason}, {source.detail}')}"
+    incomplete = [
+        f"{say_name(view.instance)} {window.window} ({say_share(window.coverage or 0.0)})"
+        for view, window in report.incomplete
+    ]
     tally = report.tally
     slots = (
         f"{tally.evaluated:,} evaluated, {tally.missed:,} missed since {say_time(tally.since)}"
@@ -281,6 +336,7 @@ def _coverage(report: Report) -> str:
     return bullets(
         [
             f"Data of the SLOs: {', '.join(counts) or 'there are none'}",
+            f"Windows seen to less than {say_share(FULL_COVERAGE)}: {_listed(incomplete)}",
             f"Prometheus: {said}",
             f"Slots: {slots}",
         ]
@@ -293,7 +349,3 @@ def _unavailable(records: RecordsUnavailable) -> str:
 
 def _listed(items: Iterable[str]) -> str:
     return escape(", ".join(items)) or "none"
-
-
-def _percent(ratio: float) -> str:
-    return say_value(ratio, UNITS["%"])

@@ -1,5 +1,8 @@
 """Two reports on the seed's pilot: the seed's healthy example, and a bad day after it."""
 
+from dataclasses import replace
+
+from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.pilot.records import Severity
 from slo_daemon.core.report import Report, SlotTally, Transitions, compose
 from slo_daemon.core.report_json import previous_report, report_json
@@ -7,6 +10,7 @@ from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.query import Failed, FailReason
 from slo_daemon.core.slo.state import Transition, TransitionReason
 from slo_daemon.core.slo.window import Slot
+from tests.budgets import BURNING, CALM, slices, spending, with_budget
 from tests.factories import (
     DAY,
     NOW,
@@ -26,10 +30,22 @@ from tests.factories import (
 YESTERDAY = Slot(NOW - DAY, 30.0)
 
 
+def budgeted_pilot() -> Pilot:
+    """The seed's pilot, with a budget of slices for the first SLO and one of events for the third."""
+    p95, p99, availability, error_rate = seed_pilot().slos
+    return replace(seed_pilot(), slos=(slices(p95), p99, with_budget(availability), error_rate))
+
+
 def healthy_report(slot: Slot = SLOT) -> Report:
     """Every SLO met, one resolved incident, three ratings; the first report."""
-    pilot = seed_pilot()
-    views = [view(slo, healthy_readings(slo), slot) for slo in pilot.slos]
+    pilot = budgeted_pilot()
+    p95, p99, availability, error_rate = pilot.slos
+    views = [
+        spending(p95, 0.25, slot=slot),
+        view(p99, healthy_readings(p99), slot),
+        spending(availability, 0.377, burn=CALM | {86_400: 1.2}, slot=slot),
+        view(error_rate, healthy_readings(error_rate), slot),
+    ]
     snapshot = snapshot_of(pilot, views, seed_records(), slot, slot.time)
     tally = SlotTally(slot.time - DAY, evaluated=2_878, missed=2)
     return compose(pilot, snapshot, slot.time, transitions=Transitions(()), tally=tally)
@@ -37,7 +53,7 @@ def healthy_report(slot: Slot = SLOT) -> Report:
 
 def bad_day_report() -> Report:
     """Slow, failing, one SLO that cannot be seen; open incidents, unhappy users; a healthy report the day before."""
-    pilot = seed_pilot()
+    pilot = budgeted_pilot()
     p95, p99, availability, error_rate = pilot.slos
     before = view(availability, bad_readings(availability), Slot(NOW - 30, 30.0))
     unseen = {
@@ -45,9 +61,17 @@ def bad_day_report() -> Report:
         for name, reading in bad_readings(availability).items()
     }
     views = [
-        view(p95, bad_readings(p95)),
+        spending(p95, 1.34, burn=dict.fromkeys(CALM, 40.0), readings=bad_readings(p95)),
         view(p99, bad_readings(p99)),
-        view(availability, unseen, previous=before.state),
+        spending(
+            availability,
+            0.6,
+            burn=BURNING,
+            coverage=0.43,
+            lookback_coverage=0.8,
+            readings=unseen,
+            previous=before.state,
+        ),
         view(error_rate, bad_readings(error_rate)),
     ]
     incidents = [

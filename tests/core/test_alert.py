@@ -13,6 +13,7 @@ from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import SloView, Snapshot, SourceView, Specification
+from tests.budgets import BURNING, spending, with_budget
 from tests.factories import (
     NOW,
     PILOT,
@@ -104,6 +105,27 @@ def test_the_value_and_the_target_are_in_the_description_and_in_no_label() -> No
             "Value over 1h: 97.6 % against at least 99.9 %. At this level since 2026-11-22 10:00:00 UTC."
         )
         assert not any("97" in value for value in alert.labels.values())
+
+
+def test_a_level_by_burn_rates_says_how_fast_the_budget_goes_and_what_is_left_of_it() -> None:
+    shown = spending(with_budget(slo_named("availability")), 0.377, burn=BURNING)
+    (_, critical) = firing(snapshot_of(seed_pilot(), [shown], records_of()), UNTIL, NOWHERE)
+
+    assert critical.annotations["description"] == (
+        "Value over 1h: 99.95 % against at least 99.9 %. "
+        "Burning 20.1 x over 1h and 25 x over 5m; more than 14.4 x is too fast. Error budget left: 62.3 %. "
+        "At this level since 2026-11-22 10:00:00 UTC."
+    )
+    assert not any("20.1" in value for value in critical.labels.values())
+
+
+def test_a_partial_budget_is_told_as_such() -> None:
+    slo = with_budget(slo_named("availability"))
+    shown = spending(slo, 0.377, coverage=0.43, readings=bad_readings(slo))
+    (_, critical) = firing(snapshot_of(seed_pilot(), [shown], records_of()), UNTIL, NOWHERE)
+
+    assert "Error budget left: 62.3 % (partial: 43 % of 30d seen)." in critical.annotations["description"]
+    assert "Burning" not in critical.annotations["description"]
 
 
 def test_labels_are_the_same_whatever_the_value_is() -> None:

@@ -92,7 +92,8 @@ def test_every_section_is_there_once_and_in_order(name: str) -> None:
 
 def test_the_healthy_example_says_every_slo_met_in_its_own_unit() -> None:
     compliance = section(healthy_report(), "SLO compliance")
-    rows = [[cell.strip() for cell in line.split("|")[1:7]] for line in compliance.splitlines()[2:]]
+    lines = compliance.split("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.split("|")[1:7]] for line in lines]
     assert rows == [
         ["query-latency-p95", "42 ms", "at most 50 ms", "✓ met", "none", "ok"],
         ["query-latency-p99", "95 ms", "at most 100 ms", "✓ met", "none", "ok"],
@@ -227,6 +228,7 @@ def test_changes_are_told_against_the_previous_report() -> None:
         "availability: met -> unknown",
         "error-rate: met -> missed",
         "every SLO is met now: true -> false",
+        "no error budget is spent: true -> false",
         "no critical incident is unresolved: true -> false",
         "user satisfaction is at least 3.5/5: unknown -> false",
         "6 incidents more, 7 in total",

@@ -293,12 +293,13 @@ def test_the_healthy_example_is_assessed_with_its_evidence() -> None:
         "ecommerce-semantic-search", "INCONCLUSIVE", "hold",
     )  # fmt: skip
     assert shape["blockers"] == []
-    slos, incidents, satisfaction = shape["criteria"][:3]
+    slos, budgets, incidents, satisfaction = shape["criteria"][:4]
     assert (slos["state"], slos["value"], slos["n"]) == ("true", 4, 4)
+    assert (budgets["state"], budgets["value"], budgets["n"]) == ("true", 2, 2)
     assert (incidents["state"], incidents["value"]) == ("true", 0)
     assert (satisfaction["state"], satisfaction["value"], satisfaction["n"]) == ("unknown", 4, 3)
     assert satisfaction["interval"] == [pytest.approx(1.5159, abs=1e-4), 5]
-    assert {c["reason"] for c in shape["criteria"][3:]} == {"not_judged_yet"}
+    assert {c["reason"] for c in shape["criteria"][4:]} == {"not_judged_yet"}
     assert shape["incidents"]["resolved"] == {"info": 0, "warning": 1, "critical": 0}
 
 

@@ -159,7 +159,7 @@ def say_forecast(budget: Budget) -> str:
     if budget.remaining > 0.0:
         return f"at this pace spent on {say_minute(budget.exhausted_at)} UTC"
     if spent_out(budget):
-        return f"spent: {say_share(1.0 - budget.remaining)} of it is gone"
+        return "already spent"
     return "spent, if what was not seen was like the rest"
 
 
