@@ -101,6 +101,24 @@ def test_a_damaged_block_is_told_and_never_taken_for_numbers(
     assert "chunks are damaged" in error.detail
 
 
+def test_sound_blocks_are_told_before_the_damage_is(store: DatabaseStore, path: Path) -> None:
+    """What is left out was not seen, and can be asked for again."""
+    saved = [block({GOOD: [1.0], BAD: [float(n)]}, first=n * HOUR) for n in (10, 11, 12)]
+    for one in saved:
+        store.save_chunks([one])
+    with raw(path) as connection:
+        connection.execute("UPDATE chunk_blocks SET payload = x'00' WHERE id = 2")
+    sound = []
+
+    def reading() -> None:
+        sound.extend(store.chunks(["events"], ALL))
+
+    assert "block 2" in refused(reading).detail
+    assert told(sound) == told([saved[0], saved[2]])
+    store.save_chunks([saved[1]])
+    assert told(read(store)) == told(saved)
+
+
 def test_a_damaged_byte_of_a_block_is_told_unless_it_says_nothing(store: DatabaseStore, path: Path) -> None:
     saved = block({GOOD: [1.0, 2.0, 3.0], BAD: [4.0, 5.0, 6.0]})
     store.save_chunks([saved])

@@ -104,14 +104,15 @@ def _numbered(series: Series, block: ChunkBlock) -> Piece:
 def read_blocks(
     connection: Connection, asks: Collection[str], since: Mapping[int, float]
 ) -> Iterator[ChunkBlock]:
-    """Chunks of `asks` that end after `since[span]`; later blocks win."""
+    """Chunks of `asks` that end after `since[span]`; later blocks win. Damaged ones are left out, and told at the end."""
     series = read_series(connection)
     wanted = series.asks.keys() & set(asks)
     if not wanted:
         return
     ask_of = {number: ask for ask, number in series.asks.items()}
     column_of = {number: column for column, number in series.columns.items()}
-    for piece in merged(_pieces(connection, series, wanted, since)):
+    damaged: list[StoreError] = []
+    for piece in merged(_pieces(connection, series, wanted, since, damaged)):
         yield ChunkBlock(
             piece.span,
             piece.first,
@@ -120,6 +121,8 @@ def read_blocks(
             piece.values,
             piece.seen,
         )
+    if damaged:
+        raise damaged[0]
 
 
 def delete_blocks(connection: Connection, before: Mapping[int, float]) -> int:
@@ -151,9 +154,13 @@ class _Choice:
 
 
 def _pieces(
-    connection: Connection, series: Series, wanted: Collection[str], since: Mapping[int, float]
+    connection: Connection,
+    series: Series,
+    wanted: Collection[str],
+    since: Mapping[int, float],
+    damaged: list[StoreError],
 ) -> Iterator[Piece]:
-    """The wanted part of each block, in the order they were stored."""
+    """The wanted part of each block, in the order they were stored; what is wrong with the others goes to `damaged`."""
     asks = _Choice(series.asks.values(), [series.asks[ask] for ask in wanted])
     columns = _Choice(
         series.columns.values(),
@@ -165,7 +172,8 @@ def _pieces(
         try:
             piece = _piece(row, asks, columns)
         except DAMAGE as error:
-            raise _damaged(f"block {row.id}", str(error)) from error
+            damaged.append(_damaged(f"block {row.id}", str(error)))
+            continue
         if piece is not None:
             after = since[piece.span]
             skip = int((after - piece.first) // piece.span) + 1 if after >= piece.first else 0
@@ -191,25 +199,30 @@ def _piece(row: Row[Any], asks: _Choice, columns: _Choice) -> Piece | None:
 
 
 def _delete_unused(connection: Connection) -> None:
-    """A list of numbers is shared by most blocks, so there are few to unpack."""
-    used: dict[str, set[int]] = {}
-    for name in ("asks", "columns"):
-        lists = connection.execute(select(chunk_blocks.c[name]).distinct()).scalars()
-        try:
-            used[name] = {number for packed in lists for number in unpack_numbers(packed).tolist()}
-        except DAMAGE as error:
-            raise _damaged(f"the {name} of a block", str(error)) from error
     columns = connection.execute(select(chunk_columns.c.id, chunk_columns.c.ask)).all()
-    used["asks"].update(ask for number, ask in columns if number in used["columns"])
-    _delete_others(connection, chunk_columns, used["columns"])
-    _delete_others(connection, chunk_asks, used["asks"])
+    asks = connection.execute(select(chunk_asks.c.id)).scalars().all()
+    used_columns = _used(connection, "columns", max((number for number, _ in columns), default=0))
+    used_asks = _used(connection, "asks", max(asks, default=0))
+    used_asks[[ask for number, ask in columns if used_columns[number]]] = True
+    unused = [number for number, _ in columns if not used_columns[number]]
+    for table, numbers in (
+        (chunk_columns, unused),
+        (chunk_asks, [ask for ask in asks if not used_asks[ask]]),
+    ):
+        if numbers:
+            gone = delete(table).where(table.c.id == bindparam("unused"))
+            connection.execute(gone, [{"unused": number} for number in numbers])
 
 
-def _delete_others(connection: Connection, table: Table, used: Collection[int]) -> None:
-    unused = [number for number in connection.execute(select(table.c.id)).scalars() if number not in used]
-    if unused:
-        gone = delete(table).where(table.c.id == bindparam("unused"))
-        connection.execute(gone, [{"unused": number} for number in unused])
+def _used(connection: Connection, name: str, greatest: int) -> NDArray[np.bool_]:
+    """Which numbers the blocks have in their list of that name. Most blocks have the same list as others."""
+    used = np.zeros(greatest + 1, bool)
+    for packed in connection.execute(select(chunk_blocks.c[name]).distinct()).scalars():
+        try:
+            used[unpack_numbers(packed)] = True
+        except (*DAMAGE, IndexError) as error:
+            raise _damaged(f"the {name} of a block", str(error)) from error
+    return used
 
 
 def _last(connection: Connection, table: Table) -> int:
