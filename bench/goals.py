@@ -28,6 +28,7 @@ def bench_goals(result: Result) -> list[dict[str, Any]]:
         ),
         {},
     )
+    services = result["history"]["services"]
     growth = {row["slos"]: row for row in result["growth"]}
     backfill: Result = next((row for row in result["backfill"] if row["what"] == AVAILABILITY), {})
     long_direct: Result = next((row for row in result["windows"] if row["window"] == LONG), {})
@@ -38,9 +39,17 @@ def bench_goals(result: Result) -> list[dict[str, Any]]:
             "samples, Pyrra's subquery to the daemon", SAMPLES_TO_SUBQUERY, _ratio(subquery, own, "samples")
         ),
         _at_least(
-            "Prometheus' CPU, direct queries to the daemon",
+            f"Prometheus' CPU, direct queries to the daemon, {services} services",
             CPU_TO_DIRECT,
             _ratio(direct, own, "prometheus_cpu"),
+        ),
+        *(
+            _at_least(
+                f"Prometheus' CPU, direct queries to the daemon, {slos:,} services",
+                CPU_TO_DIRECT,
+                _ratio(direct, {"prometheus_cpu": row["prometheus_cpu"] / slos}, "prometheus_cpu"),
+            )
+            for slos, row in growth.items()
         ),
         *(
             _at_most(f"seconds of a tick with {slos:,} SLOs", seconds, growth.get(slos, {}).get("wall"))

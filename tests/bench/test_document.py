@@ -25,7 +25,8 @@ RESULT: dict[str, Any] = {
     "cost": [row("direct", 890_000, 0.15), row("slo-daemon", 77, 0.0001)],
     "windows": [{"window": "30d", "samples": 776_000, "prometheus_cpu": 0.13}],
     "accuracy": [],
-    "growth": [{"slos": 1_000, "wall": 0.4}],
+    "history": {"services": 30},
+    "growth": [{"slos": 1_000, "wall": 0.4, "prometheus_cpu": 0.2}],
     "backfill": [],
 }
 
@@ -61,6 +62,8 @@ def test_a_goal_is_reached_missed_or_not_measured() -> None:
 
     assert verdicts["samples of one ratio SLO and tick"] == "reached"
     assert verdicts["samples, direct queries to the daemon"] == "reached"
+    assert verdicts["Prometheus' CPU, direct queries to the daemon, 30 services"] == "reached"
+    assert verdicts["Prometheus' CPU, direct queries to the daemon, 1,000 services"] == "reached"
     assert verdicts["seconds of a tick with 1,000 SLOs"] == "missed"
     assert verdicts["seconds of a tick with 10,000 SLOs"] == "not measured"
     assert not all_reached(bench_goals(RESULT))
