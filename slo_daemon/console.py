@@ -1,4 +1,4 @@
-"""What a person sees in a terminal: verdict, SLOs, findings, level changes, as rich renderables.
+"""What a person sees in a terminal: verdict, SLOs, budgets, findings, level changes, as rich renderables.
 
 Every state has a symbol and a word, so nothing is lost without colour; rich leaves colour out when the output is no
 terminal. Text from elsewhere enters as `Text` without control characters: neither markup nor escape codes in it work.
@@ -14,16 +14,30 @@ from rich.text import Text
 
 from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.verdict import NOT_JUDGED, Assessment, Effect, Finding, Verdict
-from slo_daemon.core.report import ADVICE_WORDS, EFFECT_SYMBOLS, LEVEL_WORDS, MET_SYMBOLS, VERDICT_WORDS
+from slo_daemon.core.quantity import show_duration
+from slo_daemon.core.report import (
+    ADVICE_WORDS,
+    EFFECT_SYMBOLS,
+    LEVEL_WORDS,
+    MET_SYMBOLS,
+    SPENT_SYMBOLS,
+    VERDICT_WORDS,
+)
+from slo_daemon.core.slo.budget import Budget, BudgetState, spent_out
+from slo_daemon.core.slo.burn_rate import BurnRate
 from slo_daemon.core.slo.measurement import DataState, Measured
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
+    say_cause,
     say_count,
     say_doubt,
     say_evaluation,
     say_measured,
+    say_minute,
     say_name,
     say_objective,
+    say_rate,
+    say_share,
     say_time,
     visible,
 )
@@ -33,6 +47,7 @@ GOOD, DOUBTFUL, BAD, QUIET = "green", "yellow", "bold red", "dim"
 VERDICT_STYLES = {Verdict.READY: GOOD, Verdict.NOT_READY: BAD, Verdict.INCONCLUSIVE: DOUBTFUL}
 EFFECT_STYLES = {Effect.PASS: GOOD, Effect.BLOCK: BAD, Effect.FIRE: BAD, Effect.OPEN: DOUBTFUL}
 LEVEL_STYLES = {Level.NONE: "", Level.WARNING: DOUBTFUL, Level.CRITICAL: BAD}
+SPENT_STYLES = {False: GOOD, True: BAD, None: DOUBTFUL}
 MET_STYLES = {True: GOOD, False: BAD, None: DOUBTFUL}
 ROLE_HEADINGS = {
     Role.DEFAULT: "Criteria that every pilot has",
@@ -88,6 +103,58 @@ def slo_table(views: Iterable[SloView], *, pilots: bool = False) -> RenderableTy
     return table
 
 
+def budget_table(views: Iterable[SloView], *, pilots: bool = False) -> RenderableType | None:
+    """The error budgets with the pair of burn rates that is nearest to its threshold; None when there are none."""
+    table = _table()
+    table.add_column("Error budget of", overflow="fold")
+    table.add_column("Left", no_wrap=True)
+    table.add_column("Of", overflow="fold")
+    table.add_column("Seen", justify="right", no_wrap=True)
+    table.add_column("Burns", overflow="fold")
+    table.add_column("Spent on", no_wrap=True)
+    for view in views:
+        budget = view.evaluation.budget if view.evaluation else None
+        if view.evaluation is None or budget is None:
+            continue
+        spent = spent_out(budget)
+        known = budget.remaining is not None and budget.state is not BudgetState.BACKFILLING
+        left = say_share(budget.remaining or 0.0) if known else budget.state.value
+        table.add_row(
+            Text(visible(view.instance.id if pilots else say_name(view.instance))),
+            Text(f"{SPENT_SYMBOLS[spent]} {left}", style=SPENT_STYLES[spent]),
+            Text(str(budget.policy.window)),
+            Text(say_share(budget.tally.coverage)),
+            _burns(view.evaluation.burn_rates),
+            Text(_spent_on(budget)),
+        )
+    return table if table.row_count else None
+
+
+def _burns(rates: Sequence[BurnRate]) -> Text:
+    """The long lookback of the pair that fires, or is nearest to it."""
+    known = [(rate, rate.long_rate) for rate in rates if rate.long_rate is not None]
+    if not known:
+        return Text("–")
+    rate, long = max(known, key=lambda pair: _urgency(*pair))
+    said = f"{say_rate(long, rate.threshold)} x over {show_duration(rate.pair.long)}"
+    if rate.firing is not True:
+        return Text(said)
+    return Text(f"✗ {said}", style=BAD if rate.pair.severity is Level.CRITICAL else DOUBTFUL)
+
+
+def _urgency(rate: BurnRate, long: float) -> tuple[int, float]:
+    """Firing ones by their level, then what is nearest to its threshold."""
+    return rate.pair.severity if rate.firing else 0, long / (rate.threshold or 1.0)
+
+
+def _spent_on(budget: Budget) -> str:
+    """The day of the forecast; a dash where no end is in sight, or the budget is spent."""
+    at, left = budget.exhausted_at, budget.remaining
+    if at is None or left is None or left <= 0.0 or budget.state is BudgetState.BACKFILLING:
+        return "–"
+    return say_minute(at)[:10]
+
+
 def slo_notes(views: Iterable[SloView]) -> RenderableType:
     """One sentence for each SLO that is not simply met."""
     lines = []
@@ -95,7 +162,7 @@ def slo_notes(views: Iterable[SloView]) -> RenderableType:
         evaluation = view.evaluation
         if evaluation is not None and evaluation.met and not view.state.level and not say_doubt(evaluation):
             continue
-        note = say_evaluation(evaluation)
+        note = "; ".join(filter(None, (say_evaluation(evaluation), say_cause(evaluation))))
         if view.state.level:
             note += f"; level {view.state.level.word} since {say_time(view.state.since)}"
         met = evaluation.met if evaluation else None

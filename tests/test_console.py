@@ -7,8 +7,10 @@ from io import StringIO
 import pytest
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
 from slo_daemon.console import (
+    budget_table,
     findings_list,
     slo_notes,
     slo_table,
@@ -18,6 +20,7 @@ from slo_daemon.console import (
 from slo_daemon.core.report import Report
 from slo_daemon.core.slo.query import Failed, FailReason
 from slo_daemon.core.snapshot import SourceView
+from tests.budgets import BURNING, spending, with_budget
 from tests.core.scenarios import bad_day_report, healthy_report
 from tests.core.test_markdown import PAYLOADS
 from tests.factories import (
@@ -49,6 +52,7 @@ def whole(report: Report) -> Group:
     return Group(
         verdict_banner(report.assessment, report.pilot.title),
         slo_table(report.views),
+        budget_table(report.views) or Text(),
         slo_notes(report.views),
         findings_list(report.assessment),
     )
@@ -64,6 +68,39 @@ def test_the_healthy_example_is_readable_at_a_glance() -> None:
         "availability       99.95 %  at least 99.9 %  ✓ met  none   ok",
         "error-rate          0.08 %  at most 0.1 %    ✓ met  none   ok",
     ]
+
+
+def test_budgets_show_what_is_left_how_fast_it_goes_and_until_when() -> None:
+    table = budget_table(healthy_report().views)
+    assert table is not None
+    assert [line.rstrip() for line in drawn(table).splitlines()] == [
+        "Error budget of    Left      Of    Seen  Burns          Spent on",
+        "─" * 67,
+        "query-latency-p95  ✓ 75 %    30d  100 %  0.7 x over 3d  –",
+        "availability       ✓ 62.3 %  30d  100 %  0.7 x over 3d  2026-12-07",
+    ]
+
+
+def test_a_budget_that_is_spent_partial_or_being_fetched_is_not_ticked_off() -> None:
+    fetched = spending(with_budget(), 0.1, coverage=0.2, lookback_coverage=0.0, backfilling=True)
+    table = budget_table([*bad_day_report().views, fetched])
+    assert table is not None
+    assert [line.rstrip() for line in drawn(table).splitlines()[2:]] == [
+        "query-latency-p95  ✗ -34 %        30d  100 %  ✗ 40 x over 6h    –",
+        "availability       ? 40 %         30d   43 %  ✗ 20.1 x over 1h  –",
+        "availability       ? backfilling  30d   20 %  –                 –",
+    ]
+
+
+def test_without_budgets_there_is_no_table_of_them() -> None:
+    slo = seed_slos()[2]
+    assert budget_table([view(slo, healthy_readings(slo))]) is None
+    assert budget_table([replace(spending(with_budget()), evaluation=None)]) is None
+
+
+def test_a_level_by_burn_rates_names_them() -> None:
+    text = " ".join(drawn(slo_notes([spending(with_budget(), burn=BURNING)])).split())
+    assert "burning 20.1 x over 1h and 25 x over 5m; more than 14.4 x is too fast; level critical" in text
 
 
 def test_the_verdict_comes_first_with_its_advice_and_what_is_open() -> None:
@@ -120,7 +157,9 @@ def test_everything_fits_into_eighty_columns(report: Report) -> None:
     )
     readings = {name: Failed("q", FailReason.TIMEOUT, "x" * 200) for name in bad_readings(wide)}
     odd = [view(wide, readings), view(wide, bad_readings(wide))]
-    text = drawn(slo_table(odd, pilots=True), slo_notes(odd))
+    budgets = budget_table([spending(with_budget(wide), 1234.5, burn=BURNING)], pilots=True)
+    assert budgets is not None
+    text = drawn(slo_table(odd, pilots=True), budgets, slo_notes(odd))
     assert max(cell_len(line) for line in text.splitlines()) <= WIDTH
     assert "✗ critical" in text
 

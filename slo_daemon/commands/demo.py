@@ -15,7 +15,14 @@ from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.app import Daemon
 from slo_daemon.commands.exit_codes import OF_VERDICT, Exit
 from slo_daemon.commands.options import Output, OutputOption, complain
-from slo_daemon.console import findings_list, slo_notes, slo_table, snapshot_summary, verdict_banner
+from slo_daemon.console import (
+    budget_table,
+    findings_list,
+    slo_notes,
+    slo_table,
+    snapshot_summary,
+    verdict_banner,
+)
 from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.shapes import assessment_json
 from slo_daemon.core.snapshot import Snapshot
@@ -120,10 +127,12 @@ class _Preparation:
 
 def _first_page(snapshot: Snapshot, assessment: Assessment) -> RenderableType:
     title = next(p.title for p in snapshot.specification.pilots if p.name == assessment.pilot)
+    budgets = budget_table(snapshot.slos.values())
     return Group(
         verdict_banner(assessment, title),
         slo_table(snapshot.slos.values()),
         Text(),
+        *([] if budgets is None else [budgets, Text()]),
         findings_list(assessment),
         Text(),
         snapshot_summary(snapshot),
@@ -155,7 +164,13 @@ def _live(story: Demo, daemon: Daemon, webhook: WebhookReceiver, screen: Console
 
 
 def _now(snapshot: Snapshot, notifications: Sequence[Notification]) -> RenderableType:
-    parts: list[RenderableType] = [slo_table(snapshot.slos.values()), slo_notes(snapshot.slos.values())]
+    views = snapshot.slos.values()
+    budgets = budget_table(views)
+    parts: list[RenderableType] = [
+        slo_table(views),
+        *([] if budgets is None else [budgets]),
+        slo_notes(views),
+    ]
     verdicts = ", ".join(f"{name}: {a.verdict.value}" for name, a in snapshot.assessments.items())
     parts += [Text(verdicts, style="bold"), snapshot_summary(snapshot)]
     told = [_said(notification) for notification in notifications[-SHOWN_NOTIFICATIONS:]]

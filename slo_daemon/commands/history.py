@@ -1,12 +1,10 @@
 """`backfill`: fetch the past that windows and budgets need, before the daemon runs or while it is stopped."""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 from pydantic_core import PydanticCustomError
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slo_daemon.backfilled import Backfilled, backfill_store
 from slo_daemon.commands.exit_codes import Exit
@@ -20,10 +18,10 @@ from slo_daemon.commands.options import (
     settings_of,
     told_problems,
 )
+from slo_daemon.commands.progress import fetching
 from slo_daemon.core.slo.phrases import say_count
 from slo_daemon.ports import SourceError, StoreError
 from slo_daemon.spec import leaves
-from slo_daemon.workflows.backfill import Progress as Done
 
 LEAST_SHARE = 0.01  # of the time
 
@@ -50,12 +48,7 @@ def backfill(
     with told_problems():
         settings = settings_of(config, spec, prometheus)
         try:
-            with _bar() as bar:
-                task = bar.add_task("fetching history", total=None)
-
-                def shown(done: Done) -> None:
-                    bar.update(task, total=max(done.wanted, 1), completed=done.there)
-
+            with fetching() as shown:
                 found = backfill_store(settings, pace, shown)
         except StoreError as error:
             held = error.reason == "locked"
@@ -87,19 +80,6 @@ def _share(text: str) -> float:
     if share < LEAST_SHARE:
         raise typer.BadParameter(f"{text} would take for ever; write at least 1%", param_hint="--share")
     return share
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("hours of questions"),
-        TimeRemainingColumn(),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-        console=None,
-    )
 
 
 def _tell(found: Backfilled, output: Output) -> None:

@@ -1,9 +1,12 @@
 """`evaluate`, `explain` and `report`: one look at Prometheus, no daemon needed."""
 
 import json
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from slo_daemon.commands.exit_codes import OF_VERDICT, Exit
 from slo_daemon.commands.options import (
@@ -19,12 +22,20 @@ from slo_daemon.commands.options import (
     settings_of,
     told_problems,
 )
-from slo_daemon.console import findings_list, slo_notes, slo_table, snapshot_summary, verdict_banner
+from slo_daemon.commands.progress import fetching
+from slo_daemon.console import (
+    budget_table,
+    findings_list,
+    slo_notes,
+    slo_table,
+    snapshot_summary,
+    verdict_banner,
+)
 from slo_daemon.core.explain import explain_json, explain_text
 from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.core.shapes import assessment_json, evaluation_json
 from slo_daemon.core.slo.measurement import DataState
-from slo_daemon.core.snapshot import Snapshot
+from slo_daemon.core.snapshot import SloView, Snapshot
 from slo_daemon.once import Once, evaluate_once
 
 OnceOption = Annotated[
@@ -53,7 +64,9 @@ def evaluate(
         _print_json(evaluation_json(snapshot))
     else:
         screen = console()
-        screen.print(slo_table(snapshot.slos.values(), pilots=len(snapshot.specification.pilots) != 1))
+        pilots = len(snapshot.specification.pilots) != 1
+        screen.print(slo_table(snapshot.slos.values(), pilots=pilots))
+        _print_budgets(screen, snapshot.slos.values(), pilots=pilots)
         screen.print(slo_notes(snapshot.slos.values()))
         screen.print(snapshot_summary(snapshot))
     raise typer.Exit(_unless_down(snapshot, _verdict(snapshot)))
@@ -126,6 +139,7 @@ def report(
         for w in written:
             screen.print(verdict_banner(w.report.assessment, w.report.pilot.title))
             screen.print(slo_table(w.report.views))
+            _print_budgets(screen, w.report.views)
             screen.print(findings_list(w.report.assessment))
     worst = next(v for v in _WORST_FIRST if any(a.verdict is v for a in assessments))
     raise typer.Exit(_unless_down(found.snapshot, OF_VERDICT[worst]))
@@ -143,11 +157,19 @@ def _verdict(snapshot: Snapshot) -> Exit:
 
 def _look(config: ConfigOption, spec: SpecOption, prometheus: PrometheusOption, at: AtOption) -> Once:
     with told_problems():
-        found = evaluate_once(settings_of(config, spec, prometheus), moment(at))
+        settings, slot = settings_of(config, spec, prometheus), moment(at)
+        with fetching() as shown:
+            found = evaluate_once(settings, slot, shown)
     source = found.snapshot.source
     if source is not None and not source.up:
         complain(f"error: Prometheus at {found.url} cannot be asked ({source.reason}): {source.detail}")
     return found
+
+
+def _print_budgets(screen: Console, views: Iterable[SloView], *, pilots: bool = False) -> None:
+    table = budget_table(views, pilots=pilots)
+    if table is not None:
+        screen.print(Text(), table, sep="\n")
 
 
 def _unless_down(snapshot: Snapshot, code: Exit) -> Exit:

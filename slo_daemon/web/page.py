@@ -14,15 +14,27 @@ from slo_daemon.core.pilot.readiness import LONGEST_SLOT_AGE
 from slo_daemon.core.pilot.records import Incident, Records
 from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.report import ADVICE_WORDS, EFFECT_SYMBOLS, LEVEL_WORDS, MET_SYMBOLS, VERDICT_WORDS
+from slo_daemon.core.report import (
+    ADVICE_WORDS,
+    EFFECT_SYMBOLS,
+    LEVEL_WORDS,
+    MET_SYMBOLS,
+    SPENT_SYMBOLS,
+    VERDICT_WORDS,
+)
+from slo_daemon.core.slo.budget import Budget, BudgetState, spent_out
 from slo_daemon.core.slo.measurement import DataState, Measured
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
+    say_basis,
+    say_cause,
     say_evaluation,
+    say_forecast,
     say_measured,
     say_minute,
     say_name,
     say_objective,
+    say_share,
     say_time,
     visible,
 )
@@ -70,6 +82,12 @@ DATA = {
     DataState.ERROR: ("bad", "✗", "error"),
     DataState.UNKNOWN: ("open", "?", "unknown"),
 }
+BUDGETS = {  # of an error budget: proven not spent, proven spent, neither
+    False: ("good", SPENT_SYMBOLS[False]),
+    True: ("bad", SPENT_SYMBOLS[True]),
+    None: ("open", SPENT_SYMBOLS[None]),
+}
+NO_BUDGET = ("", "", "–")
 ROLES = {
     Role.DEFAULT: "every pilot",
     Role.GO_LIVE: "go-live criterion",
@@ -90,8 +108,11 @@ class SloRow:
     met: Mark
     level: Mark
     since: str
+    burning: str
     data: Mark
     detail: str
+    budget: Mark
+    budget_notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +245,7 @@ def _finding(finding: Finding) -> FindingRow:
 def _row(view: SloView) -> SloRow:
     evaluation, state, objective = view.evaluation, view.state, view.instance.slo.objective
     measurement = evaluation.measurement if evaluation is not None else None
+    budget = evaluation.budget if evaluation is not None else None
     return SloRow(
         id=view.instance.id,
         name=say_name(view.instance),
@@ -232,9 +254,29 @@ def _row(view: SloView) -> SloRow:
         met=MET[evaluation.met if evaluation is not None else None],
         level=LEVELS[state.level],
         since=say_minute(state.since) if state.level else "",
+        burning=say_cause(evaluation),
         data=DATA[view.data_state],
         detail=say_evaluation(evaluation),
+        budget=NO_BUDGET if budget is None else _budget(budget),
+        budget_notes=() if budget is None else _budget_notes(budget),
     )
+
+
+def _budget(budget: Budget) -> Mark:
+    """What is left; while history is being fetched there is no number that could look healthy."""
+    spent = spent_out(budget)
+    tone, symbol = BUDGETS[spent]
+    if budget.remaining is None:
+        return tone, symbol, "nothing counted"
+    if budget.state is BudgetState.BACKFILLING:
+        return tone, symbol, "spent" if spent else "not known yet"
+    return tone, symbol, say_share(budget.remaining)
+
+
+def _budget_notes(budget: Budget) -> tuple[str, ...]:
+    basis = f"of {budget.policy.window}" if budget.state is BudgetState.COMPLETE else say_basis(budget)
+    forecast = say_forecast(budget)
+    return (basis, forecast) if forecast else (basis,)
 
 
 def _age(snapshot: Snapshot, now: float) -> float | None:

@@ -15,9 +15,10 @@ from slo_daemon.core.pilot.verdict import Effect, Verdict
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.slo import SloInstance
-from slo_daemon.core.snapshot import SourceView
+from slo_daemon.core.snapshot import SloView, SourceView
 from slo_daemon.ports import Act
 from slo_daemon.web.page import DATA, EFFECTS, LEVELS, MET, MOST_ROWS, VERDICTS, Mark
+from tests.budgets import BURNING, CALM, DAY, spending, with_budget
 from tests.web.house import NOW, PILOT, House, events, pilot, ratio_slo, snapshot, viewed
 
 HOSTILE = [
@@ -92,6 +93,45 @@ def test_the_page_shows_verdict_values_objectives_levels_and_data_states(house: 
     assert "– at least 99.9 % ? unknown ● none ✗ error refused" in text
     assert 'availability-by-region{region="eu"}' in text
     assert "platform" in text
+
+
+@pytest.mark.parametrize(
+    ("shown", "cell"),
+    [
+        (spending(with_budget(), 0.377), "✓ 62.3 % of 30d"),
+        (
+            spending(with_budget(), 0.4, burn=CALM | {DAY: 2.0}),
+            "✓ 60 % of 30d at this pace spent on 2026-12-01 10:00 UTC",
+        ),
+        (spending(with_budget(), 1.34), "✗ -34 % of 30d already spent"),
+        (spending(with_budget(), 0.377, coverage=0.43), "? 62.3 % partial: 43 % of 30d seen"),
+        (
+            spending(with_budget(), 0.377, coverage=0.2, backfilling=True),
+            "? not known yet backfilling: 20 % of 30d seen",
+        ),
+        (
+            spending(with_budget(), 9.0, coverage=0.2, backfilling=True),
+            "✗ spent backfilling: 20 % of 30d seen",
+        ),
+        (spending(with_budget(), coverage=0.0), "? nothing counted partial: 0 % of 30d seen"),
+        (replace(spending(with_budget()), evaluation=None), "not evaluated yet –"),
+    ],
+)
+def test_a_budget_is_ticked_off_only_when_it_is_proven_not_to_be_spent(
+    house: House, shown: SloView, cell: str
+) -> None:
+    house.current = snapshot([shown], [])
+
+    assert f" {cell} " in look(house).text
+
+
+def test_a_level_by_burn_rates_names_them_beside_it(house: House) -> None:
+    house.current = snapshot([spending(with_budget(), burn=BURNING)], [])
+
+    assert (
+        "✓ met ✗ critical since 2026-11-22 10:00 UTC "
+        "burning 20.1 x over 1h and 25 x over 5m; more than 14.4 x is too fast ✓ ok"
+    ) in look(house).text
 
 
 def test_links_lead_to_what_is_there(house: House) -> None:
