@@ -4,7 +4,6 @@ import json
 from typing import Annotated
 
 import typer
-from pydantic_core import PydanticCustomError
 
 from slo_daemon.backfilled import Backfilled, backfill_store
 from slo_daemon.commands.exit_codes import Exit
@@ -19,9 +18,9 @@ from slo_daemon.commands.options import (
     told_problems,
 )
 from slo_daemon.commands.progress import fetching
+from slo_daemon.core.quantity import Dimension, QuantityError, parse_quantity
 from slo_daemon.core.slo.phrases import say_count
 from slo_daemon.ports import SourceError, StoreError
-from slo_daemon.spec import leaves
 
 LEAST_SHARE = 0.01  # of the time
 
@@ -72,14 +71,12 @@ def backfill(
 
 def _share(text: str) -> float:
     try:
-        share = leaves.share(text)
-    except PydanticCustomError as error:
-        raise typer.BadParameter(
-            f"{text!r} is no share; write for example 20%", param_hint="--share"
-        ) from error
-    if share < LEAST_SHARE:
-        raise typer.BadParameter(f"{text} would take for ever; write at least 1%", param_hint="--share")
-    return share
+        found = parse_quantity(text)
+    except QuantityError as error:
+        raise typer.BadParameter(str(error), param_hint="--share") from error
+    if found.dimension is not Dimension.RATIO or not LEAST_SHARE <= found.base <= 1.0:
+        raise typer.BadParameter(f"{found} is out of range; write 1% to 100%", param_hint="--share")
+    return found.base
 
 
 def _tell(found: Backfilled, output: Output) -> None:
