@@ -19,7 +19,8 @@ from slo_daemon.core.snapshot import SloView, Snapshot, Specification
 from slo_daemon.demo.loopback_http import LoopbackHttp, Reply, Request
 from slo_daemon.demo.servers import AlertmanagerServer, PrometheusServer
 from slo_daemon.demo.webhook import Notification, WebhookReceiver
-from tests.factories import bad_readings, healthy_readings, seed_slos, view
+from tests.budgets import BURNING, CALM, spending, with_budget
+from tests.factories import bad_readings, healthy_readings, seed_slos
 
 SCRAPE = RULES = 1.0  # seconds
 RANGE = 4  # seconds
@@ -38,7 +39,7 @@ class Daemon:
         self._self_metrics = SelfMetrics()
         self._page = MetricsPage(self._self_metrics)
         slo = next(slo for slo in seed_slos() if slo.name == "availability")
-        self._slo = replace(slo, runbook="https://wiki.example.org/availability")
+        self._slo = with_budget(replace(slo, runbook="https://wiki.example.org/availability"))
         self.http = LoopbackHttp(self._answer)
 
     def __enter__(self) -> Self:
@@ -59,10 +60,13 @@ class Daemon:
         for region in ("eu", "us"):
             bad = self.critical and region == "eu"
             readings = bad_readings(self._slo) if bad else healthy_readings(self._slo)
+            seen = spending(
+                self._slo, 1.34 if bad else 0.2, burn=BURNING if bad else CALM, readings=readings, slot=slot
+            )
             instance = SloInstance(self._slo, (("region", region),))
             level = Level.CRITICAL if bad else Level.NONE
             state = SloState(instance.id, level, since=now, last_slot=now)
-            views.append(SloView(instance, state, view(self._slo, readings, slot).evaluation))
+            views.append(SloView(instance, state, seen.evaluation))
         snapshot = Snapshot(Specification((), (), "h"), slot, None, {v.instance.id: v for v in views})
         return Reply(200, self._page.render(snapshot, now), "text/plain; version=0.0.4; charset=utf-8")
 
@@ -83,7 +87,8 @@ def test_a_critical_group_alerts_in_time_outlives_an_outage_of_the_daemon_and_en
     tmp_path: Path,
 ) -> None:
     rules = tmp_path / "rules.yaml"
-    rules.write_text(rule_text(RuleOptions(interval=1, level_range=RANGE, keep_firing_for=0, down_for=3)))
+    options = RuleOptions(interval=1, level_range=RANGE, keep_firing_for=0, down_for=3)
+    rules.write_text(rule_text(replace(options, exhausted_for=1, exhausted_keep=0)))
     with (
         Daemon() as daemon,
         WebhookReceiver() as webhook,
@@ -113,11 +118,25 @@ def test_a_critical_group_alerts_in_time_outlives_an_outage_of_the_daemon_and_en
             "SLO ecommerce-semantic-search/availability (region=eu) is critical"
         )
         assert alert["annotations"]["description"] == (
-            "Value over 1h: 97.6%. Objective: at least 99.9 %. Data state: ok."
+            "Value over 1h: 97.6%. Objective: at least 99.9 %. Burn rate over 1h: 20.1, too fast above 14.4. "
+            "Data state: ok."
         )
         assert alert["annotations"]["runbook_url"] == "https://wiki.example.org/availability"
         assert alert["labels"]["slo_group"] == "region=eu"
         assert "instance" not in alert["labels"]
+
+        webhook.wait_for(lambda seen: told(seen, "SLOBudgetExhausted"), 15)
+        (spent,) = (
+            a
+            for n in webhook.notifications
+            for a in n.alerts
+            if a["labels"]["alertname"] == "SLOBudgetExhausted"
+        )
+        assert (spent["labels"]["region"], spent["labels"]["severity"]) == ("eu", "warning")
+        assert spent["annotations"]["description"] == (
+            "134% of the error budget over 30d is gone. Objective: at least 99.9 %. "
+            "Burn rate over 1h: 20.1, too fast above 14.4."
+        )
 
         daemon.up = False
         webhook.wait_for(lambda seen: told(seen, "SLODaemonDown"), 20)
