@@ -296,7 +296,11 @@ class Daemon:
             self._verifier.once(self.board.current)
 
     def _tidy(self) -> None:
-        self._history.prune(self._clock.now())
+        now = self.board.current
+        if (
+            now.slot is not None and now.source is not None and now.source.up
+        ):  # a clock ahead would delete everything
+            self._history.prune(now.slot.time)
 
     def _on_recorded(self, _pilot: str) -> None:
         self._assessor.assess_all(self._clock.now())

@@ -18,7 +18,7 @@ from slo_daemon.workflows.history import History
 class Backfilled:
     """What was fetched: hours of questions, the range queries for them, and the samples they touched (None: not told).
 
-    `refused`: queries that Prometheus will never answer.
+    `refused`: what Prometheus would not answer: queries, and questions of SLOs.
     """
 
     wanted: int

@@ -62,6 +62,7 @@ def evaluate_once(
         evaluator.adopt(_without_memory(loaded.specification), {})
         with suppress(SourceError):  # the slot itself says what is wrong with the source
             backfiller.fill_phase(at, PHASE_SPAN)
+        with suppress(SourceError):
             backfiller.fill(at, shown)
         evaluator.run_slot(slot)
         board.change(lambda now: replace(now, queries=telemetry.queries, samples=telemetry.samples))

@@ -96,4 +96,4 @@ def _tell(found: Backfilled, output: Output) -> None:
         touched = f", {found.samples:,} samples" if found.samples is not None else ""
         print(f"fetched {found.fetched:,} hours in {say_count(found.queries, 'query', 'queries')}{touched}")
     for promql in found.refused:
-        complain(f"refused by Prometheus, so its windows stay incomplete: {promql}")
+        complain(f"not to be had now, so its windows stay incomplete: {promql}")

@@ -303,7 +303,7 @@ class SloShape(Shape):
     sli: SliShape = Field(description="What is measured.")
     objective: ObjectiveShape = Field(description="What is wanted. The direction has no default.")
     window: Duration = Field(
-        description="Measurement window, e.g. 5m: the value is taken over it at every evaluation. A multiple of 5m; for raw, any."
+        description="Measurement window, e.g. 5m: the value is taken over it at every evaluation."
     )
     budget: BudgetShape | None = Field(default=None, description="Error budget over a longer window.")
     alerting: AlertingShape | None = Field(default=None, description="When a level is raised and lowered.")

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from slo_daemon.core.quantity import show_duration
+from slo_daemon.core.slo.budget import LONGEST_BUDGET
 from slo_daemon.core.slo.query import Labels
 from slo_daemon.core.slo.slo import (
     DEFAULT_CLEAR_FOR,
@@ -26,7 +27,6 @@ from slo_daemon.spec.objectives import read_objective
 from slo_daemon.spec.problems import shorten
 from slo_daemon.spec.shape import Place
 from slo_daemon.spec.slo_shape import MissingDataShape
-from slo_daemon.spec.spans import span_problem
 
 # What the exported metrics and alerts carry already, and what Prometheus adds when it scrapes them.
 RESERVED_LABELS = frozenset(
@@ -105,13 +105,13 @@ def _read_slo(place: Place, owner: Owner) -> Slo | None:
 
 
 def _read_window(place: Place, kind: str | None, scrape_interval: int) -> int | None:
-    """The SLO's own window in seconds. An expression of one's own is asked directly, over any time."""
+    """The SLO's own window in seconds. Over less than 5 minutes, and by an expression of one's own, it is asked directly."""
     window = place.read(leaves.duration)
     if window is None or kind is None:
         return window
-    problem = span_problem(window) if kind != "raw" else None
-    if problem:
-        place.report(*problem)
+    if window > LONGEST_BUDGET:
+        said = f"{show_duration(window)} is longer than {show_duration(LONGEST_BUDGET)}, the longest that can be measured"
+        place.report(said, "write less")
     elif window < 2 * scrape_interval:
         _warn_of_short_time(place, window, scrape_interval)
     return window

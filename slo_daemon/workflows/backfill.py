@@ -16,8 +16,10 @@ from slo_daemon.core.slo.chunks import CELL, HOUR, SETTLE, SHORT_CELLS, floor
 from slo_daemon.core.slo.feed import Feed
 from slo_daemon.core.slo.query import FailReason
 from slo_daemon.ports import Clock, SourceError, Telemetry
+from slo_daemon.workflows.aside import Aside
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.history import History
+from slo_daemon.workflows.look import LARGEST_SKEW
 
 log = structlog.get_logger(__name__)
 DAY_HOURS, WEEK_HOURS = 24, 168  # of one question about the past
@@ -26,8 +28,18 @@ SHARE = 0.3  # of the time that asking may take while slots are evaluated as wel
 BUSY_PAUSE = 0.1  # seconds between looks whether the slot under way is done
 LOOK_EVERY = 5.0  # seconds between looks for what is missing
 _PAUSE_AFTER_FAILURE, _LONGEST_PAUSE = 5.0, 300.0  # seconds
+_SOURCES_FAULT = frozenset(  # asking something else would fail as well
+    {
+        FailReason.CONNECT,
+        FailReason.TLS,
+        FailReason.AUTH,
+        FailReason.THROTTLED,
+        FailReason.NOT_READY,
+        FailReason.REDIRECT,
+        FailReason.CLOCK_SKEW,
+    }
+)
 _TOO_MUCH = frozenset({FailReason.TOO_LARGE, FailReason.EXECUTION, FailReason.TIMEOUT})
-SLICES = " for slices"
 _RECENT = SHORT_CELLS  # seconds for which missing cells are asked; older ones are in the hours
 
 
@@ -46,8 +58,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One question: a query over some chunks of one span, oldest first; or the cells behind the slices of some SLOs."""
+    """One question: a query over some chunks of one span, oldest first; or the cells behind the slices of some SLOs.
 
+    `name`: what is put aside, or asked for less, when it fails.
+    """
+
+    name: str
     feeds: tuple[Feed, ...]
     span: int
     times: Sequence[int]
@@ -69,15 +85,15 @@ class Backfiller:
         busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._asker = asker
-        self._busy = busy
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="backfill", daemon=True)
         self._history = history
         self._clock = clock
         self._telemetry = telemetry
-        self._most: dict[str, int] = {}  # by query, how many hours at once, where a whole day was too much
-        self._refused: set[str] = set()  # queries that can never be answered
+        self._busy = busy
+        self._most: dict[str, int] = {}  # by name of work: how many chunks at once, where more were too much
+        self._aside = Aside()
         self._version = -1
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="backfill", daemon=True)
         self.idle = False  # whether nothing was missing at the last look
         self.caught_up = Event()  # set once the cells of the last hours are there, or cannot be had
 
@@ -91,6 +107,61 @@ class Backfiller:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def fill(self, at: float, shown: Callable[[Progress], object] = lambda _: None) -> None:
+        """Ask for all that windows at `at` need, newest first. Raises SourceError."""
+        shown(self.progress(at))
+        while self.once(at):
+            shown(self.progress(at))
+
+    def fill_phase(self, at: float, span: int) -> None:
+        """Slots every 5 minutes before `at`, as they would have been: so a first slot has exact windows.
+
+        Raises SourceError.
+        """
+        times = [at - CELL * back for back in range(span // CELL - 1, -1, -1)]
+        for feed in self._history.feeds:
+            try:
+                rows = self._asker.ask_range(feed.query.promql, times).rows
+            except SourceError as error:
+                if error.reason in _SOURCES_FAULT:
+                    raise
+                continue  # the slot itself will say what is wrong with it
+            self._history.take_ticks(feed, rows, times)
+
+    def once(self, at: float, check: Callable[[], object] = lambda: None) -> bool:
+        """Ask for the most needed piece. False: nothing is missing that can be had now.
+
+        `check` is called before anything is asked. Raises SourceError when the source cannot be asked.
+        """
+        if self._version != self._history.version:
+            self._version = self._history.version
+            self._most.clear()
+            self._aside = Aside()
+        self._history.load_rest(at)
+        self._history.close_slices(self._closed(at)[:3])
+        work = next(self._missing(at), None)
+        self.idle = work is None
+        if work is None or work.span == HOUR or work.slices:
+            self.caught_up.set()
+        self._telemetry.backfill_missing(self.progress(at).missing)
+        if work is None:
+            return False
+        check()
+        try:
+            self._do(work)
+        except SourceError as error:
+            self._learn(work, error)
+        return True
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """What could not be had, though the source answers other questions: queries, and questions of SLOs."""
+        return self._aside.names
+
+    def progress(self, at: float) -> Progress:
+        """How much of the closed hours that windows at `at` reach is there."""
+        return Progress(*self._history.progress(self._closed(at)))
+
     def _run(self) -> None:
         pause, wait = _PAUSE_AFTER_FAILURE, 0.0
         while not self._stopping.wait(wait):
@@ -99,9 +170,10 @@ class Backfiller:
                 continue
             started = monotonic()
             try:
-                worked = self.once(self._clock.now())
+                worked = self.once(self._clock.now(), self._check_clock)
             except SourceError as error:
                 log.info("backfill_waits", reason=error.reason, detail=error.detail, seconds=pause)
+                self.caught_up.set()  # slots must not wait for what cannot be had
                 wait, pause = pause, min(2.0 * pause, _LONGEST_PAUSE)
                 continue
             except Exception:  # a bug here must not end what fills every window
@@ -111,48 +183,11 @@ class Backfiller:
             pause = _PAUSE_AFTER_FAILURE
             wait = (monotonic() - started) * (1.0 / SHARE - 1.0) if worked else LOOK_EVERY
 
-    def fill(self, at: float, shown: Callable[[Progress], object] = lambda _: None) -> None:
-        """Ask for all that windows at `at` need, newest first. Raises SourceError."""
-        shown(self.progress(at))
-        while self.once(at):
-            shown(self.progress(at))
-
-    def fill_phase(self, at: float, span: int) -> None:
-        """Slots every 5 minutes before `at`, as they would have been: so a first slot has exact windows."""
-        count = span // CELL
-        times = [at - CELL * back for back in range(count - 1, -1, -1)]
-        for feed in self._history.feeds:
-            if feed.query.promql not in self._refused:
-                self._history.take_ticks(feed, self._asker.ask_range(feed.query.promql, times).rows, times)
-
-    def once(self, at: float) -> bool:
-        """Ask for the most needed piece. False: nothing is missing. Raises SourceError when the source cannot be asked."""
-        if self._version != self._history.version:
-            self._version = self._history.version
-            self._most.clear()
-            self._refused.clear()
-        self._history.close_slices(self._closed(at)[:3])
-        work = next(self._missing(at), None)
-        self.idle = work is None
-        if work is None or work.span == HOUR or work.slices:
-            self.caught_up.set()
-        self._telemetry.backfill_missing(self.progress(at).missing)
-        if work is None:
-            return False
-        try:
-            self._do(work)
-        except SourceError as error:
-            self._learn(work, error)
-        return True
-
-    @property
-    def refused(self) -> tuple[str, ...]:
-        """The queries that can never be answered as they are."""
-        return tuple(sorted(self._refused))
-
-    def progress(self, at: float) -> Progress:
-        """How much of the closed hours that windows at `at` reach is there."""
-        return Progress(*self._history.progress(self._closed(at)))
+    def _check_clock(self) -> None:
+        """By a clock that is ahead, hours of the future would be asked, and their emptiness kept. Raises SourceError."""
+        skew = self._asker.server_time() - self._clock.now()
+        if abs(skew) > LARGEST_SKEW:
+            raise SourceError(FailReason.CLOCK_SKEW, f"the source's clock and ours differ by {skew:.1f} s")
 
     def _closed(self, at: float) -> list[int]:
         """The ends of the settled hours that any window reaches, newest first."""
@@ -164,71 +199,76 @@ class Backfiller:
         last = floor(at, CELL)
         recent = list(range(last, last - _RECENT, -CELL))
         closed = self._closed(at)
-        for span, times in ((CELL, recent), (HOUR, closed[:1])):
-            for feed in self._askable():
-                lacking = self._history.unasked(span, times, feed.keys)
+        for kind, span, times in (("cells of", CELL, recent), ("hours of", HOUR, closed[:1])):
+            for feed in self._history.feeds:
+                name = f"{kind} {feed.query.promql}"
+                lacking = self._lacking(name, feed, span, times)
                 if lacking:
-                    yield Work((feed,), span, range(lacking[-1], lacking[0] + span, span))
+                    yield Work(name, (feed,), span, self._piece(name, len(times), span, lacking))
         yield from self._past(closed)
 
     def _past(self, closed: Sequence[int]) -> Iterator[Work]:
         """Hours of the past, and slices of it, newest first over all of them."""
         works = []
-        for feed in self._askable():
-            lacking = self._history.unasked(HOUR, closed, feed.keys)
+        for feed in self._history.feeds:
+            name = f"hours of {feed.query.promql}"
+            lacking = self._lacking(name, feed, HOUR, closed)
             if lacking:
-                works.append(Work((feed,), HOUR, self._piece(feed.query.promql, len(feed.columns), lacking)))
+                usual = WEEK_HOURS if len(feed.columns) <= FEW_COLUMNS else DAY_HOURS
+                works.append(Work(name, (feed,), HOUR, self._piece(name, usual, HOUR, lacking)))
         for entry in self._history.sliced:
+            if self._aside.holds(entry.slices) or any(map(self._aside.holds, entry.keys.values())):
+                continue
             lacking = self._history.unasked(HOUR, closed, [entry.slices])
+            if not lacking:
+                continue
             feeds = tuple(feed for feed in self._history.feeds if set(entry.keys.values()) & set(feed.keys))
-            if lacking and not self._refused & {feed.query.promql for feed in feeds}:
-                hours = self._piece(feeds[0].query.promql + SLICES, len(feeds[0].columns), lacking)
-                cells = range(hours[0] - HOUR + CELL, hours[-1] + CELL, CELL)
-                works.append(Work(feeds, CELL, cells, (entry,)))
+            usual = WEEK_HOURS if sum(len(feed.columns) for feed in feeds) <= FEW_COLUMNS else DAY_HOURS
+            hours = self._piece(entry.slices, usual, HOUR, lacking)
+            cells = range(hours[0] - HOUR + CELL, hours[-1] + CELL, CELL)
+            works.append(Work(entry.slices, feeds, CELL, cells, (entry,)))
         yield from sorted(works, key=lambda work: -work.times[-1])
 
-    def _piece(self, name: str, columns: int, lacking: Sequence[int]) -> range:
-        """The newest of the missing hours, as many as one question may have."""
-        most = self._most.get(name, WEEK_HOURS if columns <= FEW_COLUMNS else DAY_HOURS)
-        oldest = next(hour for hour in reversed(lacking[:most]) if hour > lacking[0] - most * HOUR)
-        return range(oldest, lacking[0] + HOUR, HOUR)
+    def _lacking(self, name: str, feed: Feed, span: int, times: Sequence[int]) -> list[int]:
+        """The chunks that a query has no answer for, newest first; none while it is put aside, wholly or in part."""
+        if self._aside.holds(name):
+            return []
+        keys = [key for key in feed.keys if not self._aside.holds(key)]
+        return self._history.unasked(span, times, keys)
 
-    def _askable(self) -> Iterator[Feed]:
-        return (feed for feed in self._history.feeds if feed.query.promql not in self._refused)
+    def _piece(self, name: str, usual: int, span: int, lacking: Sequence[int]) -> range:
+        """The newest of the missing chunks, as many as one question may have."""
+        most = self._most.get(name, usual)
+        oldest = next(time for time in reversed(lacking[:most]) if time > lacking[0] - most * span)
+        return range(oldest, lacking[0] + span, span)
 
     def _do(self, work: Work) -> None:
         if work.slices:
             answers = [
                 (feed, self._asker.ask_range(feed.query.promql, work.times).rows) for feed in work.feeds
             ]
-            self._history.take_slices(answers, work.times, work.slices)
-            return
-        feed = work.feeds[0]
-        rows = self._asker.ask_range(feed.query.promql_over(work.span), work.times).rows
-        if work.span == CELL:
-            self._history.take_cells(feed, rows, work.times)
+            failed = self._history.take_slices(answers, work.times, work.slices)
         else:
-            self._history.take_hours(feed, rows, work.times)
+            feed = work.feeds[0]
+            rows = self._asker.ask_range(feed.query.promql_over(work.span), work.times).rows
+            take = self._history.take_cells if work.span == CELL else self._history.take_hours
+            failed = take(feed, rows, work.times)
+        for key, why in failed.items():  # the same answer would come again and again
+            self._put_aside(key, why.reason, why.detail)
+        self._aside.release(work.name)
 
     def _learn(self, work: Work, error: SourceError) -> None:
-        """Ask for less where it was too much; give up what can never be answered. Raises what is the source's fault."""
-        name = work.feeds[0].query.promql + (SLICES if work.slices else "")
-        hours = len(work.times) if work.span == HOUR else len(work.times) * CELL // HOUR
-        if error.reason in _TOO_MUCH and hours > 1:
-            self._most[name] = hours // 2
-            log.info(
-                "backfill_asks_for_less",
-                reason=error.reason,
-                hours=hours // 2,
-                promql=work.feeds[0].query.promql,
-            )
-        elif error.permanent:
-            self._refused.update(feed.query.promql for feed in work.feeds)
-            log.warning(
-                "backfill_refused",
-                reason=error.reason,
-                detail=error.detail,
-                promql=work.feeds[0].query.promql,
-            )
-        else:
+        """Ask for less where it was too much; leave the rest for later. Raises what is the source's fault."""
+        if error.reason in _SOURCES_FAULT:
             raise error
+        size = len(work.times) * CELL // HOUR if work.slices else len(work.times)
+        if error.reason in _TOO_MUCH and size > 1:
+            self._most[work.name] = size // 2
+            log.info("backfill_asks_for_less", reason=error.reason, chunks=size // 2, what=work.name)
+        else:
+            self._put_aside(work.name, error.reason, error.detail)
+
+    def _put_aside(self, name: str, reason: FailReason, detail: str) -> None:
+        """For a while; told once."""
+        if self._aside.put(name):
+            log.warning("backfill_put_aside", reason=reason, detail=detail, what=name)

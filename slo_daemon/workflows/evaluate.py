@@ -25,7 +25,7 @@ from slo_daemon.ports import Clock, Store, StoreError, Telemetry
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.board import Board
 from slo_daemon.workflows.history import History
-from slo_daemon.workflows.look import Looker
+from slo_daemon.workflows.look import CRASHED, Looker
 
 log = structlog.get_logger(__name__)
 SLOT_SHARE = 0.8  # of the interval that asking may take; the rest is for judging and storing
@@ -159,7 +159,7 @@ class Evaluator:
             if told is not FailReason.INTERNAL:  # once, not in every slot
                 log.exception("slo_crashed", slo=instance.id)
             self._telemetry.slots(failed=1)
-            detail = f"slo-daemon itself failed here, please report it: {error!r}"
+            detail = f"{CRASHED}: {error!r}"
             evaluation = unusable(instance, slot, detail)
         if source.reason == FailReason.CLOCK_SKEW:  # a slot of a wrong time must leave no trace
             return Outcome(evaluation, previous or SloState(instance.id, since=slot.time), None)

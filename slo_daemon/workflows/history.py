@@ -18,6 +18,9 @@ from slo_daemon.ports import Store, StoreError, Telemetry
 
 log = structlog.get_logger(__name__)
 MOST_UNSAVED = 2_000  # blocks that are kept in memory while the store is down; lost ones are asked for again
+SET_BACK = (
+    2 * CELL
+)  # seconds; chunks of a later future show that the clock was set back, and are not true any more
 _SPARE = 2 * HOUR  # seconds that stored chunks outlive their need
 
 
@@ -30,6 +33,7 @@ class History:
         self._turn = RLock()
         self._ledger = Ledger(interval, phase_span)
         self._unsaved: list[ChunkBlock] = []
+        self._unloaded: set[str] = set()  # asks whose stored chunks could not be read yet
         self.entries: Mapping[str, Entry] = {}
         self.sliced: tuple[Entry, ...] = ()
         self.feeds: tuple[Feed, ...] = ()
@@ -48,21 +52,31 @@ class History:
             self.sliced = tuple(entry for entry in self.entries.values() if entry.slices)
             self.version += 1
             new = self._ledger.adopt(wanted(self.entries.values()))
+            self._unloaded = (self._unloaded & wanted(self.entries.values()).keys()) | new
             if new:
-                self._load(new, at)
+                self._load(at)
 
-    def _load(self, keys: set[str], at: float) -> None:
-        reach, blocks = self._ledger.longest_reach(), 0
+    def load_rest(self, at: float) -> None:
+        """Load what the store refused before, if there is such."""
+        if self._unloaded:
+            with self._turn:
+                self._load(at)
+
+    def _load(self, at: float) -> None:
+        """Stored chunks must be here before the same hours are asked for: an answer could be empty by now, and stay."""
+        self.save()
+        reach, blocks, keys = self._ledger.longest_reach(), 0, set(self._unloaded)
         try:
             for block in self._store.chunks(keys, {CELL: at - reach.cells, HOUR: at - reach.hours}):
                 self._ledger.load(block)
                 blocks += 1
-        except (
-            StoreError
-        ) as error:  # what was stored can be asked for again, as far as the source still has it
+        except StoreError as error:
+            if error.reason == "corrupt":  # all sound blocks came before; the others are asked for again
+                self._unloaded.clear()
             self._telemetry.store_failed(error.reason)
             log.warning("chunks_not_loaded", reason=error.reason, detail=error.detail, loaded=blocks)
         else:
+            self._unloaded.clear()
             log.info("chunks_loaded", asks=len(keys), blocks=blocks)
 
     @contextmanager
@@ -76,8 +90,10 @@ class History:
         failed: dict[str, Failed] = {}
         with self._turn:
             blocks = []
-            for feed, reading in answers:
-                taken = feed.instant(reading, slot.time)
+            found = [(feed, feed.instant(reading, slot.time)) for feed, reading in answers]
+            if any(taken.answered for _, taken in found):
+                self._ledger.forget_after(slot.time + SET_BACK)
+            for feed, taken in found:
                 failed.update(taken.failed)
                 self._ledger.write_tick(feed, taken)
                 if slot.time % CELL == 0 and taken.answered:
@@ -96,37 +112,48 @@ class History:
                 self._ledger.write_tick(feed, feed.over(rows, times))
                 self._judge_ticks(times)
 
-    def take_cells(self, feed: Feed, rows: Sequence[Row], times: Sequence[int]) -> None:
-        """Cells that were asked for later."""
-        blocks = []
+    def take_cells(self, feed: Feed, rows: Sequence[Row], times: Sequence[int]) -> Mapping[str, Failed]:
+        """Cells that were asked for later. The asks that have no answer in it, by key."""
         with self._turn:
-            if feed in self.feeds:  # else a new specification has come in between
-                blocks = [self._ledger.write_cells(feed, feed.over(rows, times)), *self._judged(times)]
+            if feed not in self.feeds:  # a new specification has come in between
+                return {}
+            taken = feed.over(rows, times)
+            blocks = [self._ledger.write_cells(feed, taken), *self._judged(times)]
         self.save(blocks)
+        return taken.failed
 
-    def take_hours(self, feed: Feed, rows: Sequence[Row], times: Sequence[int]) -> None:
-        """Closed hours."""
-        blocks = []
+    def take_hours(self, feed: Feed, rows: Sequence[Row], times: Sequence[int]) -> Mapping[str, Failed]:
+        """Closed hours. The asks that have no answer in it, by key."""
         with self._turn:
-            if feed in self.feeds:
-                blocks = [self._ledger.write_hours(feed, feed.over(rows, times, HOUR))]
+            if feed not in self.feeds:
+                return {}
+            taken = feed.over(rows, times, HOUR)
+            blocks = [self._ledger.write_hours(feed, taken)]
         self.save(blocks)
+        return taken.failed
 
     def take_slices(
         self, answers: Sequence[tuple[Feed, Sequence[Row]]], times: Sequence[int], entries: Iterable[Entry]
-    ) -> None:
-        """Cells of the past, only to be judged for these SLOs: the cells themselves are not kept."""
-        taken = [(feed, feed.over(rows, times)) for feed, rows in answers]
-        blocks = []
-        for entry in entries:
-            parts = {name: _columns(taken, key) for name, key in entry.keys.items()}
-            hours = hours_of(judge(entry, parts, times))
-            if hours is not None:
-                blocks.append(hours)
+    ) -> Mapping[str, Failed]:
+        """Cells of the past, only to be judged for these SLOs: the cells themselves are not kept.
+
+        The asks that have no answer in it, by key; SLOs that need them are not judged.
+        """
+        failed: dict[str, Failed] = {}
         with self._turn:
-            for block in blocks:
-                self._ledger.load(block)
+            taken = [(feed, feed.over(rows, times)) for feed, rows in answers]
+            for _, answer in taken:
+                failed.update(answer.failed)
+            blocks = []
+            for entry in entries:
+                if failed.keys().isdisjoint(entry.keys.values()):
+                    parts = {name: _columns(taken, key) for name, key in entry.keys.items()}
+                    hours = hours_of(judge(entry, parts, times))
+                    if hours is not None:
+                        blocks.append(hours)
+                        self._ledger.load(hours)
         self.save(blocks)
+        return failed
 
     def close_slices(self, hours: Iterable[int]) -> None:
         """Hours of slices, as far as their cells are all there."""
@@ -147,7 +174,10 @@ class History:
     def unasked(self, span: int, times: Sequence[int], keys: Iterable[str]) -> list[int]:
         """The chunks for which one of the asks was not answered, newest first; `times` likewise."""
         with self._turn:
-            return self._ledger.unasked(span, times, keys)
+            known = [
+                key for key in keys if self._ledger.has(key) and (span == CELL or key not in self._unloaded)
+            ]
+            return self._ledger.unasked(span, times, known)
 
     def progress(self, hours: Sequence[int]) -> tuple[int, int]:
         """(how many hours of asks are wanted, how many were answered)."""

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from slo_daemon.core.slo.book import Entry, Seen, Sight, see
 from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.evaluation import unseen
@@ -25,6 +27,8 @@ from slo_daemon.ports import Clock, SourceError, Telemetry
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.history import History
 
+log = structlog.get_logger(__name__)
+CRASHED = "slo-daemon itself failed here, please report it"
 LARGEST_SKEW = 5.0  # seconds between the source's clock and ours
 NOT_THE_SOURCES = frozenset(  # reasons for which a question fails though the source is well
     {
@@ -99,16 +103,35 @@ class Looker:
         found: list[_Found] = []
         with self._history.sight(slot.time) as sight:
             for slo in before.specification.slos:
-                entry = self._history.entries[slo.id]
-                own = {name: direct[ask] for name, ask in entry.direct.items()}
                 views = known[slo.id]
-                groups = _groups(entry, sight, own, views)
-                parts = split(own, slo.group_by, groups)
-                for group in groups:
-                    seen = see(entry, group, sight, parts[group], failed)
-                    found.append(
-                        (SloInstance(slo, group), seen, _known_ages(seen, views.get(group), slo, slot))
-                    )
+                try:
+                    found += self._seen(self._history.entries[slo.id], sight, direct, failed, views, slot)
+                except Exception as error:  # a bug in one SLO must not take the others along
+                    if not _told(views):
+                        log.exception("slo_crashed", slo=slo.id)
+                    self._telemetry.slots(failed=1)
+                    failure = Failed("", FailReason.INTERNAL, f"{CRASHED}: {error!r}")
+                    blind = Seen((), {"bug": failure}, 0.0)
+                    found += [(SloInstance(slo, group), blind, {}) for group in sorted(views) or [()]]
+        return found
+
+    def _seen(
+        self,
+        entry: Entry,
+        sight: Sight,
+        direct: Mapping[Ask, Reading],
+        failed: Mapping[str, Failed],
+        views: Mapping[Labels, SloView],
+        slot: Slot,
+    ) -> list[_Found]:
+        slo = entry.slo
+        own = {name: direct[ask] for name, ask in entry.direct.items()}
+        groups = _groups(entry, sight, own, views)
+        parts = split(own, slo.group_by, groups)
+        found: list[_Found] = []
+        for group in groups:
+            seen = see(entry, group, sight, parts[group], failed)
+            found.append((SloInstance(slo, group), seen, _known_ages(seen, views.get(group), slo, slot)))
         return found
 
     def _ask_ages(
@@ -188,6 +211,13 @@ class _Ages:
 
     def of(self, instance: SloInstance) -> Mapping[str, Reading]:
         return self.own.get(instance.slo.id, {}).get(instance.group, {})
+
+
+def _told(views: Mapping[Labels, SloView]) -> bool:
+    """Whether a bug was met in the last slot already: it is told once, not in every slot."""
+    return any(
+        v.evaluation is not None and v.evaluation.reason is FailReason.INTERNAL for v in views.values()
+    )
 
 
 def _groups(

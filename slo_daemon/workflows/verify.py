@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import structlog
 
-from slo_daemon.core.slo.book import Entry
+from slo_daemon.core.slo.book import Entry, entry_of
 from slo_daemon.core.slo.chunks import CELL, HOUR, floor
 from slo_daemon.core.slo.compare import direct_asks, drift_of, found_in, interval_question, scrape_interval
 from slo_daemon.core.slo.query import Absent, Ask, Failed, Form, QueryPlan, Reading
@@ -45,13 +45,7 @@ class Verifier:
 
     def next(self, snapshot: Snapshot) -> SloInstance | None:
         """The one after the last, in the order of the specification."""
-        able = [
-            view.instance
-            for view in snapshot.slos.values()
-            if view.instance.slo.budget is not None
-            and view.instance.slo.id in self._history.entries
-            and direct_asks(self._history.entries[view.instance.slo.id], view.instance.group, HOUR)
-        ]
+        able = [view.instance for view in snapshot.slos.values() if view.instance.slo.budget is not None]
         if not able:
             return None
         ids = [instance.id for instance in able]
@@ -71,12 +65,16 @@ class Verifier:
         return result
 
     def _compare(self, instance: SloInstance, at: int) -> Verified:
-        entry = self._history.entries[instance.slo.id]
+        entry = entry_of(instance.slo)
+        if not direct_asks(entry, instance.group, HOUR):
+            return Verified.SKIPPED
         self._check_interval(entry, at)
         span = self._span(entry, instance, at)
         if span is None:
             return Verified.SKIPPED
         with self._history.sight(at) as sight:
+            if not sight.has(entry):
+                return Verified.SKIPPED
             chunks, coverage = found_in(entry, instance.group, sight, at - span)
         if coverage < LEAST_COVERAGE:
             return Verified.SKIPPED

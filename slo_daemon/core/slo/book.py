@@ -5,7 +5,7 @@ rates and its budget. Where slices of time are counted, each cell is judged once
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.budget import BudgetMethod
@@ -37,7 +37,8 @@ class Probe:
 class Entry:
     """One SLO's page: what it asks, under which keys its chunks are kept, and which spans it needs.
 
-    `probes`: the selectors that must have new samples. `asks`: in chunks, by part; `texts`: as PromQL. `direct`: asked as they are in every slot. `lookbacks` (s): of its burn rates and its
+    `probes`: the selectors that must have new samples. `asks`: in chunks, by part; `texts`: as PromQL. `direct`: asked as they are in every slot;
+    `alone`: the SLO's own window is one of these. `lookbacks` (s): of its burn rates and its
     forecast. `proof`: the part whose rows prove freshness; empty where only direct probes do. `counter`: makes (good,
     all) events of rows; None for kinds that count none. `slices`: the key of its judged slices; empty without them.
     """
@@ -48,6 +49,7 @@ class Entry:
     keys: Mapping[str, str]
     texts: Mapping[str, str]
     direct: Mapping[str, Ask]
+    alone: bool
     proof: str
     counter: Callable[[Rows], tuple[float, float]] | None
     slices: str
@@ -62,12 +64,13 @@ def entry_of(slo: Slo) -> Entry:
     asks = indicator.asks(by, slo.scrape_interval)
     probes = tuple(Probe(s, f"fresh: {s}", f"{LAST_SEEN}{s}") for s in indicator.probes())
     direct: dict[str, Ask] = {}
-    if isinstance(indicator, Raw) and slo.window.seconds != CELL:
-        direct["value"] = Ask(Form.RAW, None, slo.window.seconds, by, indicator.expression)
-        if not timeslices:
+    alone = slo.window.seconds < CELL or (isinstance(indicator, Raw) and slo.window.seconds != CELL)
+    if alone:  # there are no chunks of less than 5 minutes, and none of an expression of one's own
+        direct = {name: _over(ask, slo.window.seconds) for name, ask in asks.items()}
+        if slo.budget is None:
             asks = {}
     proof = indicator.proof_of(by)
-    if not proof or slo.freshness < CELL:
+    if proof not in asks or slo.freshness < CELL:
         direct |= {probe.fresh: Ask(Form.PRESENCE, probe.selector, slo.freshness, by) for probe in probes}
     pace, lookbacks = 0, set()
     if slo.budget is not None:
@@ -85,12 +88,19 @@ def entry_of(slo: Slo) -> Entry:
         keys=keys,
         texts={name: ask.promql() for name, ask in asks.items()},
         direct=direct,
+        alone=alone,
         proof=proof if proof in asks else "",
         counter=indicator.counter(by) if isinstance(indicator, Ratio | LatencyShare) and counts else None,
         slices=_slices_key(slo, keys) if timeslices else "",
         lookbacks=tuple(sorted(lookbacks)),
         pace=pace,
     )
+
+
+def _over(ask: Ask, seconds: int) -> Ask:
+    """The same question about one span that is not added up with others."""
+    overlap = 0 if ask.form is Form.NATIVE else ask.overlap  # what is not scaled must not overlap
+    return replace(ask, window=seconds, overlap=overlap)
 
 
 def _slices_key(slo: Slo, keys: Mapping[str, str]) -> str:
@@ -136,8 +146,12 @@ class Sight:
     def __init__(self, ledger: Ledger, at: float) -> None:
         self._ledger = ledger
         self.at = at
-        self._sums: dict[tuple[int, float], tuple[list[float], list[float]]] = {}
+        self._sums: dict[tuple[int, float], tuple[list[float], list[float], list[float]]] = {}
         self._asked: dict[tuple[int, float], Sequence[bool]] = {}
+
+    def has(self, entry: Entry) -> bool:
+        """Whether the ledger keeps what an SLO asks; a new specification may have come in between."""
+        return all(map(self._ledger.has, entry.keys.values()))
 
     def columns(self, key: str, by: tuple[str, ...], group: Labels) -> Group:
         """The columns of one group of an ask."""
@@ -162,7 +176,7 @@ class Sight:
         """Labels and value of each column over the window from `start` to the slot, and the share of it that was seen."""
         if not columns or start >= self.at:
             return [], 0.0
-        values, covered = self._of(key, start)
+        values, covered, _ = self._of(key, start)
         most = max([covered[place] for _, place in columns])
         if most <= 0.0:
             return [], 0.0
@@ -173,8 +187,16 @@ class Sight:
             for labels, place in columns
             if covered[place] > 0.0 and covered[place] >= least
         ]
-        share = most / (self.at - start)
-        return rows, 1.0 if share > 1.0 - _ALMOST else share
+        return rows, self._share(most, start)
+
+    def answered(self, key: str, start: float) -> float:
+        """The share of the window for which an ask was answered, be it with nothing."""
+        _, _, answered = self._of(key, start)
+        return self._share(answered[self._ledger.table(key).asks[key]], start)
+
+    def _share(self, seconds: float, start: float) -> float:
+        share = seconds / (self.at - start)
+        return 1.0 if share > 1.0 - _ALMOST else share
 
     def backfilled(self, key: str, start: float) -> bool:
         """Whether every closed hour since `start` was asked for."""
@@ -184,13 +206,17 @@ class Sight:
             self._asked[place] = table.asked_throughout(start, self.at - 2 * 3_600).tolist()
         return self._asked[place][table.asks[key]]
 
-    def _of(self, key: str, start: float) -> tuple[list[float], list[float]]:
+    def _of(self, key: str, start: float) -> tuple[list[float], list[float], list[float]]:
         table = self._ledger.table(key)
         place = (id(table), start)
         sums = self._sums.get(place)
         if sums is None:
             found = table.sums(start, self.at)
-            sums = self._sums[place] = (found.values.tolist(), found.covered.tolist())
+            sums = self._sums[place] = (
+                found.values.tolist(),
+                found.covered.tolist(),
+                found.answered.tolist(),
+            )
         return sums
 
 
@@ -221,11 +247,11 @@ def see(
     slo, at = entry.slo, sight.at
     columns = {name: sight.columns(key, slo.group_by, group) for name, key in entry.keys.items()}
     start = slo.window.start(at)
-    if entry.asks and "value" not in entry.direct:
+    if entry.alone:
+        readings, coverage = dict(direct), 1.0
+    else:
         readings, coverage = _readings(entry, columns, sight, start, failed)
         readings.update(direct)
-    else:
-        readings, coverage = dict(direct), 1.0
     newest = sight.newest(entry.keys[entry.proof], columns[entry.proof]) if entry.proof else None
     if slo.budget is None:
         return Seen(entry.probes, readings, coverage, newest)
@@ -268,7 +294,7 @@ def _readings(
             )
         else:
             readings[name] = Absent(entry.texts[name], span)
-    return readings, share
+    return readings, coverage_of(entry, sight, start, share)
 
 
 def _events(entry: Entry, columns: Mapping[str, Group], sight: Sight, start: float) -> Tally:
@@ -279,7 +305,20 @@ def _events(entry: Entry, columns: Mapping[str, Group], sight: Sight, start: flo
         if name == entry.proof:
             coverage = covered
     good, total = entry.counter(parts)
-    return Tally(good, total, coverage)
+    return Tally(good, total, coverage_of(entry, sight, start, coverage))
+
+
+def coverage_of(entry: Entry, sight: Sight, start: float, proven: float) -> float:
+    """The share of a window that was seen: of what the proof shows, less what another part was not answered for.
+
+    That part may have no row at all, as errors have none while there are none. A question that was not answered says no
+    such thing.
+    """
+    if len(entry.keys) > 1:
+        for name, key in entry.keys.items():
+            if name != entry.proof and proven > 0.0:
+                proven = max(0.0, proven - (1.0 - sight.answered(key, start)))
+    return proven
 
 
 def _slices(entry: Entry, group: Labels, sight: Sight, start: float) -> Tally:

@@ -8,7 +8,7 @@ the columns that reach equally far back. Where nothing was seen there is no numb
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,22 @@ from slo_daemon.core.slo.chunks import CELL, HOUR, WHOLE, Column, Reach, Reducer
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
+Flags = NDArray[np.bool_]
+Numbers = NDArray[np.floating[Any]]  # counts in single precision, gauges in double
 _GROWTH = 1.1  # arrays grow by a tenth: most columns come at once, and memory counts
 _MOST_CACHED = 64
 
 
 class Ring:
-    """The latest chunks of one span, in no order of rows. `values` and `seen` as in ChunkBlock, `asked` by ask."""
+    """The latest chunks of one span, in no order of rows. `values` and `seen` as in ChunkBlock, `asked` by ask.
 
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
+    What an ask was not answered is 0 in `values` and `seen`.
+    """
+
+    def __init__(self, rows: int, *, exact: bool = False) -> None:
+        self._free = list(range(rows - 1, -1, -1))  # rows that hold no chunk
         self.at: dict[float, int] = {}  # row by the time at which its chunk ends
-        self.values = np.zeros((rows, 0), np.float32)
+        self.values: Numbers = np.zeros((rows, 0)) if exact else np.zeros((rows, 0), np.float32)
         self.seen = np.zeros((rows, 0), np.uint8)
         self.asked = np.zeros((rows, 0), np.bool_)
         self.version = 0
@@ -60,16 +65,26 @@ class Ring:
         row = self.at.get(time)
         if row is not None:
             return row
-        if len(self.at) < self._rows:
-            row = len(self.at)
-        else:
+        if not self._free:
             oldest = min(self.at, default=inf)
             if time < oldest:
                 return None
-            row = self.at.pop(oldest)
-            self.values[row], self.seen[row], self.asked[row] = 0.0, 0, False
-        self.at[time] = row
+            self._close(oldest)
+        row = self.at[time] = self._free.pop()
         return row
+
+    def forget_after(self, time: float) -> None:
+        """Drop the chunks that end after `time`."""
+        late = [one for one in self.at if one > time]
+        for one in late:
+            self._close(one)
+        if late:
+            self.changed()
+
+    def _close(self, time: float) -> None:
+        row = self.at.pop(time)
+        self.values[row], self.seen[row], self.asked[row] = 0.0, 0, False
+        self._free.append(row)
 
     def complete(self, time: float, asks: int) -> bool:
         """Whether every one of the first `asks` asks was answered for the chunk that ends at `time`."""
@@ -82,32 +97,40 @@ class Ring:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """One window of one table, by column: what was counted, and how many seconds of it were seen."""
+    """One window of one table. By column: what was counted, and how many seconds of it were seen; by ask: were answered."""
 
     start: float
     end: float
     values: Floats
     covered: Floats
+    answered: Floats
 
 
 TimeT = TypeVar("TimeT", int, float)
-_Piece = tuple[Ring, int, float, int]  # a chunk's ring and row, the share of it that counts, its span
+_Piece = tuple[
+    Ring, int, float, int, Flags | None
+]  # a chunk's ring and row, the share of it that counts, its span, and for which asks (None: for all)
 
 
 class Table:
-    """Columns of one reducer and one reach. Not safe for two threads; see the module's first words."""
+    """Columns of one reducer and one reach. Not safe for two threads; see the module's first words.
 
-    def __init__(self, reducer: Reducer, reach: Reach, ticks: int) -> None:
+    `exact`: values are kept in double precision.
+    """
+
+    def __init__(self, reducer: Reducer, reach: Reach, ticks: int, *, exact: bool = False) -> None:
         self.reducer, self.reach = reducer, reach
         self.columns: list[Column] = []
         self.asks: dict[str, int] = {}
         self.of_ask: dict[str, list[int]] = {}
         self._index: dict[Column, int] = {}
-        self.ticks = Ring(ticks)
-        self.cells = Ring(reach.cells // CELL)
-        self.hours = Ring(reach.hours // HOUR)
+        self._owner = np.zeros(0, np.intp)  # by column: the place of its ask
+        self.exact = exact
+        self.ticks = Ring(ticks, exact=exact)
+        self.cells = Ring(reach.cells // CELL, exact=exact)
+        self.hours = Ring(reach.hours // HOUR, exact=exact)
         self._newest = np.zeros(0)  # by column: the end of the newest tick or cell with a row
-        self._cache: dict[tuple[int, ...], tuple[int, Floats, Floats]] = {}
+        self._cache: dict[tuple[int, ...], tuple[int, Floats, Floats, Floats]] = {}
 
     @property
     def rings(self) -> tuple[Ring, Ring, Ring]:
@@ -150,6 +173,7 @@ class Table:
         self.columns, self._index = [], {}
         self.asks = {key: i for i, key in enumerate(asks)}
         self.of_ask = {key: [] for key in asks}
+        self._owner = np.zeros(0, np.intp)
         self.positions(columns)
 
     def write(
@@ -158,7 +182,7 @@ class Table:
         times: Sequence[float],
         asks: Iterable[str],
         columns: Indices,
-        values: NDArray[np.float32],
+        values: Numbers,
         seen: NDArray[np.uint8],
     ) -> None:
         """Chunks that end at `times`; `values` and `seen` are [times, columns]. What is older than all kept is left out."""
@@ -167,18 +191,27 @@ class Table:
             row = ring.open(time)
             if row is None:
                 continue
-            ring.values[row, columns] = values[i]
-            ring.seen[row, columns] = seen[i]
+            kept = (seen[i] == 0) & (
+                ring.seen[row, columns] > 0
+            )  # the source may have lost what it once told
+            ring.values[row, columns] = np.where(kept, ring.values[row, columns], values[i])
+            ring.seen[row, columns] = np.where(kept, ring.seen[row, columns], seen[i])
             ring.asked[row, answered] = True
             if ring is not self.hours:
                 latest = np.where(seen[i] > 0, time, 0.0)
                 self._newest[columns] = np.maximum(self._newest[columns], latest)
         ring.changed()
 
-    def seen_in_cells(self, hour: int, columns: Indices) -> NDArray[np.uint8] | None:
-        """How many twelfths of the hour that ends at `hour` the cells have seen; None when cells of it are missing."""
+    def forget_after(self, time: float) -> None:
+        """Drop what is known of later times than `time`: the clock was set back."""
+        for ring in self.rings:
+            ring.forget_after(time)
+        self._newest[self._newest > time] = 0.0
+
+    def seen_in_cells(self, hour: int, columns: Indices, keys: Sequence[str]) -> NDArray[np.uint8] | None:
+        """How many twelfths of the hour that ends at `hour` the cells have seen; None when the asks lack cells of it."""
         times = range(hour - HOUR + CELL, hour + CELL, CELL)
-        if not all(self.cells.complete(time, len(self.asks)) for time in times):
+        if self.unasked(self.cells, times, keys):
             return None
         rows = np.array([self.cells.at[time] for time in times], np.intp)
         twelfths: NDArray[np.uint8] = (self.cells.seen[np.ix_(rows, columns)] > 0).sum(axis=0, dtype=np.uint8)
@@ -223,25 +256,22 @@ class Table:
         """
         n = len(self.columns)
         first = {Reducer.MIN: inf, Reducer.MAX: -inf}.get(self.reducer, 0.0)
-        values, covered = np.full(n, first), np.zeros(n)
+        found = Sums(start, end, np.full(n, first), np.zeros(n), np.zeros(len(self.asks)))
         back = self._chain_end(start, end)
         border, last = -floor(-start, HOUR), floor(back, HOUR)
         time = end
         while time > back:
-            self._add(values, covered, (self.ticks, self.ticks.at[time], 1.0, CELL))
+            self._add(found, (self.ticks, self.ticks.at[time], 1.0, CELL, None))
             time -= CELL
-        if border < last:
-            self._add_all(values, covered, self._edge(last, back))
-            self._add_hours(values, covered, border, last)
-            self._add_all(values, covered, self._edge(start, border))
-        elif border == last:
-            self._add_all(values, covered, self._edge(last, back))
-            self._add_all(values, covered, self._edge(start, last))
+        if border <= last:
+            self._add_all(found, self._edge(last, back))
+            self._add_hours(found, border, last)
+            self._add_all(found, self._edge(start, border))
         else:
-            self._add_all(values, covered, self._edge(start, back))
+            self._add_all(found, self._edge(start, back))
         if self.reducer in (Reducer.MIN, Reducer.MAX):
-            values[covered == 0.0] = 0.0
-        return Sums(start, end, values, covered)
+            found.values[found.covered == 0.0] = 0.0
+        return found
 
     def _chain_end(self, start: float, end: float) -> float:
         """Where the run of ticks that ends at `end` begins: one each 5 minutes, without a gap."""
@@ -253,64 +283,74 @@ class Table:
         return time
 
     def _edge(self, low: float, high: float) -> Iterator[_Piece]:
-        """A part of one hour: in cells where all of them are there, else in proportion to the hour."""
+        """A part of one hour: in cells for the asks that have all of them, else in proportion to the hour."""
         if low >= high:
             return
-        cells = range(floor(low, CELL) + CELL, -floor(-high, CELL) + CELL, CELL)
-        hour = floor(low, HOUR) + HOUR
-        if not all(time in self.cells.at for time in cells) and hour in self.hours.at:
-            yield self.hours, self.hours.at[hour], (high - low) / HOUR, HOUR
-            return
-        for time in reversed(cells):
+        asks, times = len(self.asks), range(floor(low, CELL) + CELL, -floor(-high, CELL) + CELL, CELL)
+        row = self.hours.at.get(floor(low, HOUR) + HOUR)
+        which = None
+        if row is not None and not all(self.cells.complete(time, asks) for time in times):
+            rows = [self.cells.at[time] for time in times if time in self.cells.at]
+            lacking = len(rows) < len(times) or ~self.cells.asked[rows, :asks].all(axis=0)
+            by_hour = self.hours.asked[row, :asks] & lacking
+            if by_hour.any():
+                yield self.hours, row, (high - low) / HOUR, HOUR, by_hour
+                which = ~by_hour
+        yield from self._cells(low, high, which)
+
+    def _cells(self, low: float, high: float, which: Flags | None = None) -> Iterator[_Piece]:
+        """The cells that are there, newest first."""
+        for time in range(-floor(-high, CELL), floor(low, CELL), -CELL):
             row = self.cells.at.get(time)
             if row is not None:
-                yield self.cells, row, (min(high, time) - max(low, time - CELL)) / CELL, CELL
+                yield self.cells, row, (min(high, time) - max(low, time - CELL)) / CELL, CELL, which
 
-    def _by_hours(self, hour: int) -> bool:
-        """Whether an hour counts by its own chunk: it does once it was answered, or when its cells are not all there."""
-        if self.hours.complete(hour, len(self.asks)):
-            return True
-        cells = range(hour - HOUR + CELL, hour + CELL, CELL)
-        whole = all(self.cells.complete(time, len(self.asks)) for time in cells)
-        return not whole and hour in self.hours.at
-
-    def _add_hours(self, values: Floats, covered: Floats, border: int, last: int) -> None:
-        """All whole hours between two borders, newest first."""
-        rows = []
+    def _add_hours(self, found: Sums, border: int, last: int) -> None:
+        """All whole hours between two borders, newest first: by the hour's own answer for asks that have it, else by cells."""
+        rows, asks = [], len(self.asks)
         for hour in range(last, border, -HOUR):
-            if not self._by_hours(hour):
-                self._add_all(values, covered, self._edge(hour - HOUR, hour))
-            elif self.reducer is Reducer.SUM:
-                rows.append(self.hours.at[hour])
+            row = self.hours.at.get(hour)
+            if row is None:
+                self._add_all(found, self._cells(hour - HOUR, hour))
+                continue
+            if self.reducer is Reducer.SUM:
+                rows.append(row)
             else:
-                self._add(values, covered, (self.hours, self.hours.at[hour], 1.0, HOUR))
+                self._add(found, (self.hours, row, 1.0, HOUR, None))
+            if not self.hours.complete(hour, asks):
+                self._add_all(found, self._cells(hour - HOUR, hour, ~self.hours.asked[row, :asks]))
         if rows:
-            total, seconds = self._sum_of_hours(tuple(rows))
-            values += total
-            covered += seconds
+            total, seconds, answered = self._sum_of_hours(tuple(rows))
+            np.add(found.values, total, out=found.values)
+            np.add(found.covered, seconds, out=found.covered)
+            np.add(found.answered, answered, out=found.answered)
 
-    def _sum_of_hours(self, rows: tuple[int, ...]) -> tuple[Floats, Floats]:
-        """Counts and seconds seen; kept until an hour changes, since most slots ask for the same ones."""
+    def _sum_of_hours(self, rows: tuple[int, ...]) -> tuple[Floats, Floats, Floats]:
+        """Counts, seconds seen and answered; kept until an hour changes, since most slots ask for the same ones."""
         cached = self._cache.get(rows)
         if cached is None or cached[0] != self.hours.version:
             if len(self._cache) >= _MOST_CACHED:
                 self._cache.clear()
-            n = len(self.columns)
-            total, seen = np.zeros(n), np.zeros(n)
+            n, asks = len(self.columns), len(self.asks)
+            total, seen, asked = np.zeros(n), np.zeros(n), np.zeros(asks)
             for row in rows:
                 total += self.hours.values[row, :n]
                 seen += self.hours.seen[row, :n]
-            cached = self._cache[rows] = (self.hours.version, total, seen * (HOUR / WHOLE))
-        return cached[1], cached[2]
+                asked += self.hours.asked[row, :asks]
+            cached = self._cache[rows] = (self.hours.version, total, seen * (HOUR / WHOLE), asked * HOUR)
+        return cached[1], cached[2], cached[3]
 
-    def _add_all(self, values: Floats, covered: Floats, pieces: Iterable[_Piece]) -> None:
+    def _add_all(self, found: Sums, pieces: Iterable[_Piece]) -> None:
         for piece in pieces:
-            self._add(values, covered, piece)
+            self._add(found, piece)
 
-    def _add(self, values: Floats, covered: Floats, piece: _Piece) -> None:
-        ring, row, weight, span = piece
-        n = len(values)
-        there, seen = ring.values[row, :n], ring.seen[row, :n]
+    def _add(self, found: Sums, piece: _Piece) -> None:
+        ring, row, weight, span, which = piece
+        values, covered, n = found.values, found.covered, len(found.values)
+        there, seen, asked = ring.values[row, :n], ring.seen[row, :n], ring.asked[row, : len(found.answered)]
+        if which is not None:
+            own = which[self._owner]
+            there, seen, asked = np.where(own, there, 0.0), np.where(own, seen, 0), asked & which
         match self.reducer:
             case Reducer.SUM:
                 values += weight * there if weight != 1.0 else there
@@ -321,9 +361,11 @@ class Table:
             case Reducer.LAST:  # pieces come newest first: the first one that has a row tells
                 np.copyto(values, there, where=(seen > 0) & (covered == 0.0))
         covered += seen * (weight * span / WHOLE)
+        np.add(found.answered, asked * (weight * span), out=found.answered)
 
     def _grow(self) -> None:
         for ring in self.rings:
             ring.grow(len(self.columns), len(self.asks))
+        self._owner = np.array([self.asks[column.ask] for column in self.columns], np.intp)
         if len(self._newest) < len(self.columns):
             self._newest = np.pad(self._newest, (0, len(self.columns) - len(self._newest)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.book import Entry, Sight
+from slo_daemon.core.slo.book import Entry, Sight, coverage_of
 from slo_daemon.core.slo.measurement import Measured
 from slo_daemon.core.slo.query import Ask, Form, Labels, Reading, Sample, Samples
 from slo_daemon.core.slo.selector import Matcher, Selector
@@ -52,7 +52,7 @@ def found_in(entry: Entry, group: Labels, sight: Sight, start: float) -> tuple[R
         parts[name], covered = sight.rows(entry.keys[name], ask.form, columns, start)
         if name == entry.proof:
             coverage = covered
-    return parts, coverage
+    return parts, coverage_of(entry, sight, start, coverage)
 
 
 def drift_of(entry: Entry, chunks: Rows, direct: Mapping[str, Reading], span: int) -> float | None:

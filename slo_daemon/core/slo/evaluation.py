@@ -126,7 +126,7 @@ def evaluate(instance: SloInstance, seen: Seen, slot: Slot) -> Evaluation:
                 evidence = _with_burn(evidence, rates)
         if seen.whole is not None and seen.whole_coverage > 0.0:
             whole = _over_budget(slo, seen, slot)
-    coverage = None if "value" in seen.readings and isinstance(slo.indicator, Raw) else seen.coverage
+    coverage = None if isinstance(slo.indicator, Raw) else seen.coverage
     return Evaluation(
         instance, slot, measurement, met, state, reason, detail, evidence, seen.readings, coverage, left, rates, seen,
         whole,

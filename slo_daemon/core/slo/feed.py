@@ -6,7 +6,7 @@ new or strange is looked at row by row.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from slo_daemon.core.slo.query import (
     Samples,
     own_labels,
 )
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Row(Protocol):
@@ -43,11 +45,11 @@ class Row(Protocol):
 class Taken:
     """An answer as chunks that end at `times`. `values` and `seen` are [times, columns of the feed], as in ChunkBlock.
 
-    `answered`: the keys of the asks that the answer answers, also with nothing; `failed`: why it does not, by key.
+    Gauges are in double precision until they are stored. `answered`: the keys of the asks that the answer answers, also with nothing; `failed`: why it does not, by key.
     """
 
     times: Sequence[float]
-    values: NDArray[np.float32]
+    values: NDArray[np.floating[Any]]
     seen: NDArray[np.uint8]
     answered: tuple[str, ...]
     failed: Mapping[str, Failed]
@@ -65,6 +67,7 @@ class Feed:
         self._index: dict[Column, int] = {}
         self._whole: dict[Column, int] = {}  # columns that are there or not there together
         self._kin: list[int] = []
+        self._exact = query.whole.form not in COUNTS
         self._together = query.whole.split is not None or query.whole.form is Form.NATIVE
 
     def instant(self, reading: Reading, time: float) -> Taken:
@@ -81,7 +84,10 @@ class Feed:
         return self._checked((time,), taken, seen, failed)
 
     def over(self, rows: Sequence[Row], times: Sequence[float], span: int = CELL) -> Taken:
-        """The answer to a range query about chunks of `span` that end at just these times, evenly spaced."""
+        """The answer to a range query about chunks of `span` that end at just these times, evenly spaced.
+
+        What is no number at one of them was not seen there, and fails nothing: the past will not get better by asking.
+        """
         step = times[1] - times[0] if len(times) > 1 else 1
         newest = [Sample(row.labels, row.values[-1]) for row in rows]
         places, failed = self._placed(newest)
@@ -91,6 +97,7 @@ class Feed:
             if place >= 0:
                 at = np.rint((np.asarray(row.times) - times[0]) / step).astype(np.intp)
                 taken[at, place], seen[at, place] = row.values, WHOLE
+        self._blank(taken, seen)
         return self._checked(times, taken, seen, failed, span)
 
     def block(self, taken: Taken, span: int) -> ChunkBlock:
@@ -98,7 +105,12 @@ class Feed:
         kept = np.flatnonzero(taken.seen.any(axis=0))
         columns = tuple(self.columns[i] for i in kept)
         return ChunkBlock(
-            span, int(taken.times[0]), taken.answered, columns, taken.values[:, kept], taken.seen[:, kept]
+            span,
+            int(taken.times[0]),
+            taken.answered,
+            columns,
+            taken.values[:, kept].astype(np.float32),
+            taken.seen[:, kept],
         )
 
     def _nothing(self, times: Sequence[float], failed: Mapping[str, Failed]) -> Taken:
@@ -147,8 +159,7 @@ class Feed:
         span: int = CELL,
     ) -> Taken:
         """Numbers that cannot be are failures of their ask; what belongs together is there together."""
-        lowest = 0.0 if self.query.whole.form in COUNTS else -np.inf
-        wrong = ~np.isfinite(values) | (values < lowest)
+        wrong = self._wrong(values)
         if wrong.any():
             for place in np.flatnonzero(wrong.any(axis=0)):
                 value = values[wrong[:, place], place][0]
@@ -170,4 +181,16 @@ class Feed:
         if scale != 1.0:
             values = values * scale
         answered = self.keys if not failed else tuple(key for key in self.keys if key not in failed)
-        return Taken(times, values.astype(np.float32), seen, answered, failed)
+        return Taken(times, values if self._exact else values.astype(np.float32), seen, answered, failed)
+
+    def _wrong(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """What no answer can be: no number, one that cannot be stored, or a negative count."""
+        wrong: NDArray[np.bool_] = ~(np.abs(values) <= _LARGEST)
+        return wrong if self._exact else wrong | (values < 0.0)
+
+    def _blank(self, values: NDArray[np.float64], seen: NDArray[np.uint8]) -> None:
+        """Where a number cannot be, nothing of its group was seen at that time."""
+        wrong, kin = self._wrong(values), np.array(self._kin, np.intp)
+        for at in np.flatnonzero(wrong.any(axis=1)):
+            lost = np.isin(kin, kin[wrong[at]])
+            values[at, lost], seen[at, lost] = 0.0, 0

@@ -5,7 +5,8 @@ One thread at a time. Whoever writes it holds it alone; see workflows.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,10 @@ from slo_daemon.core.slo.chunks import (
 )
 from slo_daemon.core.slo.feed import Feed, Taken
 from slo_daemon.core.slo.grouping import by_group
-from slo_daemon.core.slo.query import Form, Labels
+from slo_daemon.core.slo.query import COUNTS, Form, Labels
 
 Cells = tuple[
-    tuple[Column, ...], NDArray[np.float32], NDArray[np.uint8]
+    tuple[Column, ...], NDArray[np.floating[Any]], NDArray[np.uint8]
 ]  # columns of an ask; values and seen by time
 _TICKS_SPAN = (
     HOUR  # seconds for which slots are kept in their own phase, so that windows up to here are exact
@@ -48,6 +49,10 @@ Route = tuple[
     Table, Indices, Indices, tuple[str, ...]
 ]  # columns of a feed, their places in a table, asks of that table
 
+Written = tuple[
+    Table, tuple[str, ...], Indices, NDArray[np.floating[Any]], NDArray[np.uint8]
+]  # a table, its asks that were answered, and their columns with values and seen
+
 
 class Ledger:
     """Chunks by ask. `interval` (s) of the slots; `phase_span` (s): how long slots are kept as they came."""
@@ -55,7 +60,7 @@ class Ledger:
     def __init__(self, interval: float, phase_span: int = _TICKS_SPAN) -> None:
         steady = CELL % interval == 0
         self._ticks = int(phase_span // interval) + 1 if steady else phase_span // CELL + 1
-        self._tables: dict[tuple[Reducer, Reach], Table] = {}
+        self._tables: dict[tuple[Reducer, Reach, bool], Table] = {}
         self._homes: dict[str, Table] = {}
         self._routes: dict[int, tuple[int, list[Route]]] = {}
         self._groups: dict[str, tuple[int, dict[Labels, Group]]] = {}
@@ -79,10 +84,15 @@ class Ledger:
         return new
 
     def _table(self, want: Wanted) -> Table:
-        place = (reducer_of(want.form), want.reach)
+        reducer, exact = reducer_of(want.form), want.form not in COUNTS
+        place = (reducer, want.reach, exact)
         if place not in self._tables:
-            self._tables[place] = Table(*place, self._ticks)
+            self._tables[place] = Table(reducer, want.reach, self._ticks, exact=exact)
         return self._tables[place]
+
+    def has(self, key: str) -> bool:
+        """Whether an ask was adopted."""
+        return key in self._homes
 
     def table(self, key: str) -> Table:
         """Where an ask's chunks are. Raises KeyError for one that was not adopted."""
@@ -99,39 +109,34 @@ class Ledger:
         self._groups[key] = (len(places), groups)
         return groups
 
+    def forget_after(self, time: float) -> None:
+        """Drop what is known of later times than `time`: the clock was set back."""
+        for table in self._tables.values():
+            table.forget_after(time)
+
     def write_tick(self, feed: Feed, taken: Taken) -> None:
         """The last 5 minutes before a slot, in the slot's own phase."""
-        for table, columns, places, asks in self._routed(feed):
-            answered = _of(asks, taken)
-            table.write(
-                table.ticks, taken.times, answered, places, taken.values[:, columns], taken.seen[:, columns]
-            )
+        for table, asks, places, values, seen in self._routed(feed, taken):
+            table.write(table.ticks, taken.times, asks, places, values, seen)
 
     def write_cells(self, feed: Feed, taken: Taken) -> ChunkBlock:
         """Cells, aligned to 5 minutes. Returns them as they should be stored."""
-        for table, columns, places, asks in self._routed(feed):
-            table.write(
-                table.cells,
-                taken.times,
-                _of(asks, taken),
-                places,
-                taken.values[:, columns],
-                taken.seen[:, columns],
-            )
+        for table, asks, places, values, seen in self._routed(feed, taken):
+            table.write(table.cells, taken.times, asks, places, values, seen)
         return feed.block(taken, CELL)
 
     def write_hours(self, feed: Feed, taken: Taken) -> ChunkBlock:
         """Closed hours. An hour that its cells saw only in part was seen only in part."""
         seen = taken.seen.copy()
-        for table, columns, places, asks in self._routed(feed):
+        for table, columns, places, asks in self._routes_of(feed):
             for i, time in enumerate(taken.times):
-                twelfths = table.seen_in_cells(int(time), places)
+                twelfths = table.seen_in_cells(int(time), places, asks)
                 if twelfths is not None:
                     seen[i, columns] = np.where(seen[i, columns] > 0, np.maximum(twelfths, 1), 0)
-            table.write(
-                table.hours, taken.times, _of(asks, taken), places, taken.values[:, columns], seen[:, columns]
-            )
-        return feed.block(Taken(taken.times, taken.values, seen, taken.answered, taken.failed), HOUR)
+        closed = replace(taken, seen=seen)
+        for table, asks, places, values, of_hours in self._routed(feed, closed):
+            table.write(table.hours, taken.times, asks, places, values, of_hours)
+        return feed.block(closed, HOUR)
 
     def load(self, block: ChunkBlock) -> None:
         """Chunks that were stored. Asks that are not wanted any more are left out."""
@@ -147,7 +152,10 @@ class Ledger:
             own = np.array(by_table.get(id(table), ()), np.intp)
             places = table.positions(block.columns[i] for i in own)
             ring = table.cells if block.span == CELL else table.hours
-            table.write(ring, block.times, asks, places, block.values[:, own], block.seen[:, own])
+            values: NDArray[np.floating[Any]] = block.values[:, own]
+            if table.exact:
+                values = values.astype("U32").astype(np.float64)  # as it is written: 0.95, not 0.949999988
+            table.write(ring, block.times, asks, places, values, block.seen[:, own])
 
     def cells_of(self, key: str, times: Sequence[float], *, ticks: bool = False) -> Cells | None:
         """An ask's columns, with values and seen over these cells, or ticks; None when one of them was not asked."""
@@ -196,7 +204,7 @@ class Ledger:
         reaches = [table.reach for table in self._homes.values()] or [Reach(SHORT_CELLS, 0)]
         return Reach(max(r.cells for r in reaches), max(r.hours for r in reaches))
 
-    def _routed(self, feed: Feed) -> Iterator[Route]:
+    def _routes_of(self, feed: Feed) -> list[Route]:
         """Which columns of a feed go where."""
         cached = self._routes.get(id(feed))
         if cached is None or cached[0] != len(feed.columns):
@@ -207,9 +215,14 @@ class Ledger:
                 asks = tuple(key for key in feed.keys if self._homes[key] is table)
                 routes.append((table, np.array(own, np.intp), places, asks))
             cached = self._routes[id(feed)] = (len(feed.columns), routes)
-        return iter(cached[1])
+        return cached[1]
 
-
-def _of(asks: tuple[str, ...], taken: Taken) -> Iterable[str]:
-    """The answered ones among the asks of one table."""
-    return asks if not taken.failed else set(asks) & set(taken.answered)
+    def _routed(self, feed: Feed, taken: Taken) -> Iterator[Written]:
+        """What was answered, by table. Asks that failed keep what they had."""
+        failed = taken.failed
+        for table, columns, places, asks in self._routes_of(feed):
+            if failed:
+                kept = [i for i, column in enumerate(columns) if feed.columns[column].ask not in failed]
+                columns, places = columns[kept], places[kept]  # noqa: PLW2901
+                asks = tuple(key for key in asks if key not in failed)  # noqa: PLW2901
+            yield table, asks, places, taken.values[:, columns], taken.seen[:, columns]

@@ -11,6 +11,8 @@ from slo_daemon.core.slo.query import Ask, Form
 from slo_daemon.core.slo.selector import Selector
 from slo_daemon.core.slo.sli.parts import Need, Parts, converted, number, plain_value
 
+_DIGITS = 12  # of an average: beyond them lies what summing has rounded, and 0.95 must not become 0.9499999999999999
+
 
 class Aggregate(StrEnum):
     """Over the window and across its series alike; `last` averages across series."""
@@ -59,4 +61,5 @@ class Gauge:
             return samples
         if samples <= 0:
             return NoData(f"no sample was counted: {parts['samples'].promql}")
-        return converted(total / samples, need, self.unit, name)
+        average = float(f"{total / samples:.{_DIGITS}g}")
+        return converted(average, need, self.unit, name)

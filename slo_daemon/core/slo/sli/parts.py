@@ -23,6 +23,7 @@ Part = Samples | Absent
 Parts = Mapping[str, Part]
 Rows = Mapping[str, Sequence[tuple[Labels, float]]]  # by part: labels and value of each row
 EXTRAPOLATION_SLACK = 0.01  # share by which `increase` of two selectors may differ where they should agree
+_LEAST_COVERAGE = 1e-6  # with less, anything could be
 RATIO_SLACK = 1e-6  # how far a ratio may lie outside 0..1 by rounding
 
 
@@ -50,7 +51,7 @@ class Need:
 
     def unseen(self, total: float) -> float:
         """How many events there would be in what was not seen, had they come as those that were."""
-        return 0.0 if self.complete else total * (1.0 / self.coverage - 1.0)
+        return 0.0 if self.complete else total * (1.0 / max(self.coverage, _LEAST_COVERAGE) - 1.0)
 
     def incomplete(self) -> str:
         """A sentence about what is missing."""
