@@ -375,7 +375,7 @@ def many(count: int) -> list[SloView]:
 
 
 @pytest.mark.slow
-def test_ten_thousand_slos_render_with_budgets_and_four_pairs_each_render_within_a_second() -> None:
+def test_ten_thousand_slos_render_with_budgets_and_four_pairs_each_render_in_six_tenths_of_a_second() -> None:
     views = {v.instance.id: v for v in many(10_000)}
     page, snapshot = MetricsPage(SelfMetrics()), Snapshot(Specification((), (), "h"), SLOT, None, views)
 
@@ -388,4 +388,4 @@ def test_ten_thousand_slos_render_with_budgets_and_four_pairs_each_render_within
 
     print(f"{text.count(b'{')} series, {len(text)} bytes: {[round(1000 * s) for s in seconds]} ms")
     assert text.count(b"slo_alert_level{") == 10_000
-    assert min(seconds) < 1.0
+    assert min(seconds) < 0.6
