@@ -210,7 +210,7 @@ def all_readings(slo: Slo, parts: Mapping[str, Reading]) -> dict[str, Reading]:
     """
     entry = entry_of(slo)
     given = {**_as_asked(slo, entry, parts), **parts}
-    asks = {**entry.direct, **entry.asks} if "value" not in entry.direct else entry.direct
+    asks = entry.direct if entry.alone else {**entry.direct, **entry.asks}
     found: dict[str, Reading] = {}
     for name, ask in asks.items():
         reading = replace(given.get(name, one_number(20.0)), promql=ask.promql())

@@ -107,11 +107,15 @@ spec:
 
 
 class Prometheus:
-    """Answers a million to everything; by `region` once for each of these; with `silent`, it only tells the time."""
+    """Answers a million to everything; by `region` once for each of these; with `silent`, it only tells the time.
+
+    `times` and `ends` hold the times of the questions, and where those about a range end.
+    """
 
     def __init__(self, *regions: str, silent: bool = False) -> None:
         self.regions, self.silent = regions, silent
         self.times: set[str] = set()
+        self.ends: set[str] = set()
         self.http = LoopbackHttp(self._answer, port=0)
 
     def _answer(self, request: Request) -> Reply:
@@ -122,11 +126,17 @@ class Prometheus:
             return self._reply("scalar", [now, str(now)])
         if self.silent:
             return Reply(503, b"Service Unavailable", "text/plain")
-        self.times.add(form["time"][0])
-        if 'code="500"' in query:
-            return self._reply("vector", [])
-        labels = [{"region": region} for region in self.regions] if "by (region)" in query else [{}]
-        return self._reply("vector", [{"metric": one, "value": [1.0, "1000000"]} for one in labels])
+        labels = [{"region": region} for region in self.regions] if "by (region" in query else [{}]
+        if "timestamp(" in query:
+            labels = []
+        if "time" in form:
+            self.times.add(form["time"][0])
+            return self._reply("vector", [{"metric": one, "value": [1.0, "1000000"]} for one in labels])
+        self.ends.add(form["end"][0])
+        start, end, step = (float(form[name][0]) for name in ("start", "end", "step"))
+        times = [start + step * number for number in range(int((end - start) / step) + 1)]
+        values = [[at, "1000000"] for at in times]
+        return self._reply("matrix", [{"metric": one, "values": values} for one in labels])
 
     def _reply(self, kind: str, result: object) -> Reply:
         data = {"resultType": kind, "result": result}
@@ -187,6 +197,7 @@ def test_every_question_of_a_look_into_the_past_carries_its_time(ask: Callable[.
     result = ask(prometheus, "evaluate", "--at", at, "--output", "json")
     assert json.loads(result.stdout)["slot"] == 1000000000.5
     assert prometheus.times == {"1000000000.500"}
+    assert max(prometheus.ends, key=float) == "1000000000.500"  # slots of this phase; chunks end before it
 
 
 @pytest.mark.parametrize("at", ["nan", "inf", "-inf", "-1", "1e300", "0001-01-01T00:00:00+14:00"])

@@ -158,24 +158,87 @@ def test_a_closed_hour_counts_by_its_own_answer_and_not_by_its_cells() -> None:
     assert filled.sums(START, START + 2 * HOUR) == (4_000.0 + HOUR, 2 * HOUR)
 
 
-def test_an_hour_that_not_every_ask_has_yet_counts_by_its_cells() -> None:
+NO_COLUMNS = np.array([], np.intp)
+
+
+def answered_nothing(table: Table, ring: Ring, time: float, ask: str) -> None:
+    """The ask was asked, and there was no row."""
+    table.write(ring, [time], [ask], NO_COLUMNS, np.zeros((1, 0), np.float32), np.zeros((1, 0), np.uint8))
+
+
+def test_an_hour_counts_by_its_own_answer_for_the_asks_that_have_it_and_by_cells_for_the_others() -> None:
+    """One question that can never be answered must not make the windows of all others worse."""
     filled = Filled()
     filled.table.add_asks(["late"])
-    times = ends(CELL)[:12]
-    for time in times:
-        values, seen = np.array([[300.0]], np.float32), np.array([[WHOLE]], np.uint8)
-        filled.table.write(filled.table.cells, [time], [ASK, "late"], filled.column, values, seen)
+    both = filled.table.positions([Column(ASK, ()), Column("late", ())])
+    values, seen = np.array([[300.0, 600.0]], np.float32), np.full((1, 2), WHOLE, np.uint8)
+    for time in ends(CELL)[:12]:
+        filled.table.write(filled.table.cells, [time], [ASK, "late"], both, values, seen)
     filled.write(filled.table.hours, START + HOUR, 4_000.0)
-    assert filled.sums(START, START + HOUR) == (HOUR, HOUR)
-    filled.table.write(
-        filled.table.hours,
-        [START + HOUR],
-        ["late"],
-        np.array([], np.intp),
-        np.zeros((1, 0), np.float32),
-        np.zeros((1, 0), np.uint8),
-    )
-    assert filled.sums(START, START + HOUR) == (4_000.0, HOUR)
+    found = filled.table.sums(START, START + HOUR)
+    assert found.values.tolist() == [4_000.0, 7_200.0]
+    assert found.covered.tolist() == found.answered.tolist() == [HOUR, HOUR]
+
+
+def test_a_window_begins_in_cells_for_the_asks_that_have_them_and_in_a_part_of_the_hour_for_the_others() -> (
+    None
+):
+    """An SLO that was added by a reload has its hours soon, but not the cells of yesterday that old ones have."""
+    filled = Filled()
+    filled.table.add_asks(["new"])
+    new = filled.table.positions([Column("new", ())])
+    filled.cells([2] * CELLS, ends(CELL))
+    filled.hours([2] * CELLS, ends(HOUR))
+    values, seen = np.array([[7_200.0]], np.float32), np.array([[WHOLE]], np.uint8)
+    for time in ends(HOUR):
+        filled.table.write(filled.table.hours, [time], ["new"], new, values, seen)
+    found = filled.table.sums(START + 900, END - 900)
+    assert found.values.tolist() == [2 * (HOURS * HOUR - 1_800)] * 2
+    assert found.covered.tolist() == [HOURS * HOUR - 1_800] * 2
+
+
+def test_a_part_of_an_hour_that_nobody_was_asked_about_is_not_seen_whatever_others_have() -> None:
+    filled = Filled()
+    filled.table.add_asks(["new"])
+    filled.table.positions([Column("new", ())])
+    filled.cells([2] * CELLS, ends(CELL))
+    filled.hours([2] * CELLS, ends(HOUR))
+    found = filled.table.sums(START + 900, END)
+    assert found.values.tolist() == [2 * (HOURS * HOUR - 900), 0.0]
+    assert found.covered.tolist() == found.answered.tolist() == [HOURS * HOUR - 900, 0.0]
+
+
+def test_an_ask_that_was_answered_with_nothing_is_told_apart_from_one_that_was_not_answered() -> None:
+    """A service without errors has no such series; a question that failed may have had any."""
+    filled = Filled()
+    filled.table.add_asks(["errors"])
+    filled.cells([1] * CELLS, ends(CELL)[:3])
+    answered_nothing(filled.table, filled.table.cells, START + CELL, "errors")
+    answered_nothing(filled.table, filled.table.cells, START + 3 * CELL, "errors")
+    assert filled.table.sums(START, START + 3 * CELL).answered.tolist() == [3 * CELL, 2 * CELL]
+
+
+def test_counts_are_kept_in_single_precision_and_gauges_in_double() -> None:
+    exact = Table(Reducer.LAST, REACH, 3, exact=True)
+    exact.add_asks([ASK])
+    place = exact.positions([Column(ASK, ())])
+    exact.write(exact.cells, [START + CELL], [ASK], place, np.array([[0.95]]), np.array([[WHOLE]], np.uint8))
+    assert exact.sums(START, START + CELL).values.tolist() == [0.95]
+    assert Filled().table.cells.values.dtype == np.float32
+
+
+def test_after_the_clock_was_set_back_nothing_of_the_future_is_left_and_there_is_room_for_the_present() -> (
+    None
+):
+    filled = Filled(reach=Reach(HOUR, 2 * HOUR), ticks=3)
+    filled.cells([1] * CELLS, ends(CELL))
+    filled.ticks([1] * CELLS, phase(END)[2::-1])
+    filled.table.forget_after(START + HOUR)
+    assert filled.table.newest([0]) == 0.0
+    filled.ticks([2] * CELLS, [START + HOUR])
+    filled.cells([2] * CELLS, [START + HOUR])
+    assert filled.sums(START + HOUR - CELL, START + HOUR) == (2 * CELL, CELL)
+    assert sorted(filled.table.ticks.at) == [START + HOUR]
 
 
 def test_an_hour_counts_by_its_own_answer_when_some_of_its_cells_are_missing() -> None:
@@ -283,6 +346,8 @@ def test_columns_and_asks_come_and_go_and_leave_the_others_history_alone() -> No
     assert filled.table.sums(START, END).values[0] == HOURS * HOUR
     assert filled.table.newest([1]) == END
     assert filled.table.unasked(filled.table.cells, [END, END - CELL], [ASK, "c"]) == [END - CELL]
+    filled.table.drop_asks({ASK, "c"})
+    assert filled.table.sums(START, END).values.tolist() == []
     filled.table.add_asks(["b"])  # it comes back, and nothing of it is left
     back = filled.table.positions([Column("b", (("le", "1"),))])
     assert filled.table.sums(START, END).covered[back].tolist() == [0.0]
