@@ -107,9 +107,9 @@ def test_a_level_that_burn_rates_cannot_exclude_names_the_pairs() -> None:
 
 
 def test_a_level_that_an_unseen_part_of_the_window_cannot_exclude_says_how_much_was_seen() -> None:
-    slo = replace(
-        AVAILABILITY, objective=replace(AVAILABILITY.objective, target=AVAILABILITY.objective.critical)
-    )
+    objective = AVAILABILITY.objective
+    assert objective.critical is not None
+    slo = replace(AVAILABILITY, objective=replace(objective, target=objective.critical))
     shown = view(slo, all_readings(slo, {"bad": one_number(0), "total": one_number(100_000)}), coverage=0.9)
     assert shown.evaluation is not None
     assert "may be critical: only 90 % of the window was seen" in say_doubt(shown.evaluation)
