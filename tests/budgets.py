@@ -71,4 +71,4 @@ def spending(
 
 def _tally(bad: float, seconds: float, coverage: float) -> Tally:
     total = A_SECOND * seconds * coverage
-    return Tally(total * (1.0 - bad), total, coverage)
+    return Tally(total * (1.0 - bad), total, coverage, coverage)

@@ -267,7 +267,8 @@ def seen_of(slo: Slo, readings: Mapping[str, Reading], slot: Slot = SLOT, **more
     newest = None
     if entry.proof:
         newest = 0.0 if isinstance(readings.get(entry.proof), Absent) else slot.time
-    return replace(Seen(entry.probes, readings, 1.0, newest), **more)  # type: ignore[arg-type]
+    more = {"answered": more["coverage"]} | more if "coverage" in more else more
+    return replace(Seen(entry.probes, readings, newest=newest), **more)  # type: ignore[arg-type]
 
 
 def evaluated(
@@ -279,7 +280,7 @@ def evaluated(
 
 def counted(good: float, total: float, coverage: float = 1.0) -> Tally:
     """Events over some lookback, all of it seen."""
-    return Tally(good, total, coverage)
+    return Tally(good, total, coverage, coverage)
 
 
 def healthy_readings(slo: Slo) -> dict[str, Reading]:

@@ -7,16 +7,27 @@ rates and its budget. Where slices of time are counted, each cell is judged once
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.budget import BudgetMethod
+from slo_daemon.core.slo.chunk_table import Table
 from slo_daemon.core.slo.chunks import CELL, Reach, reach_for
 from slo_daemon.core.slo.ledger import Group, Ledger, Wanted
-from slo_daemon.core.slo.query import Absent, Ask, Failed, Form, Labels, Reading, Sample, Samples
-from slo_daemon.core.slo.selector import Selector
+from slo_daemon.core.slo.query import (
+    MARK,
+    Absent,
+    Ask,
+    Failed,
+    Form,
+    Labels,
+    Reading,
+    Sample,
+    Samples,
+    mark_of,
+)
+from slo_daemon.core.slo.selector import Matcher, Selector
 from slo_daemon.core.slo.sli import Gauge, LatencyShare, Quantile, Ratio, Raw, Throughput
 from slo_daemon.core.slo.sli.parts import Rows
 from slo_daemon.core.slo.slo import Slo
-from slo_daemon.core.slo.window import Tally
+from slo_daemon.core.slo.window import BudgetWindow, Tally
 
 MET, JUDGED = (("slice", "met"),), (("slice", "judged"),)  # the two columns of an SLO's slices
 LAST_SEEN = "last seen: "  # begins the names of the readings that tell when the newest sample was
@@ -40,7 +51,8 @@ class Entry:
     `probes`: the selectors that must have new samples. `asks`: in chunks, by part; `texts`: as PromQL. `direct`: asked as they are in every slot;
     `alone`: the SLO's own window is one of these. `lookbacks` (s): of its burn rates and its
     forecast. `proof`: the part whose rows prove freshness; empty where only direct probes do. `counter`: makes (good,
-    all) events of rows; None for kinds that count none. `slices`: the key of its judged slices; empty without them.
+    all) events of rows; None for kinds that count none. `mark`: of the counted rows of a split question. `note`: how the
+    own window comes together. `slices`: the key of its judged slices; empty without them.
     """
 
     slo: Slo
@@ -48,10 +60,12 @@ class Entry:
     asks: Mapping[str, Ask]
     keys: Mapping[str, str]
     texts: Mapping[str, str]
+    note: str
     direct: Mapping[str, Ask]
     alone: bool
     proof: str
     counter: Callable[[Rows], tuple[float, float]] | None
+    mark: str | None
     slices: str
     lookbacks: tuple[int, ...]
     pace: int
@@ -80,21 +94,27 @@ def entry_of(slo: Slo) -> Entry:
             span for pair in (slo.burn.pairs if slo.burn else ()) for span in (pair.long, pair.short)
         }
     keys = {name: ask.key for name, ask in asks.items()}
-    counts = isinstance(indicator, Ratio | LatencyShare)
     return Entry(
         slo=slo,
         probes=probes,
         asks=asks,
         keys=keys,
         texts={name: ask.promql() for name, ask in asks.items()},
+        note=f"summed over {slo.window}",
         direct=direct,
         alone=alone,
         proof=proof if proof in asks else "",
-        counter=indicator.counter(by) if isinstance(indicator, Ratio | LatencyShare) and counts else None,
+        counter=indicator.counter(by) if isinstance(indicator, Ratio | LatencyShare) else None,
+        mark=mark_of(split) if isinstance(indicator, Ratio) and (split := asks_split(asks)) else None,
         slices=_slices_key(slo, keys) if timeslices else "",
         lookbacks=tuple(sorted(lookbacks)),
         pace=pace,
     )
+
+
+def asks_split(asks: Mapping[str, Ask]) -> Matcher | None:
+    """The matcher of the SLO's one split question, if it asks such."""
+    return asks["events"].split if "events" in asks else None
 
 
 def _over(ask: Ask, seconds: int) -> Ask:
@@ -146,7 +166,9 @@ class Sight:
     def __init__(self, ledger: Ledger, at: float) -> None:
         self._ledger = ledger
         self.at = at
-        self._sums: dict[tuple[int, float], tuple[list[float], list[float], list[float]]] = {}
+        self._sums: dict[tuple[int, float], Summed] = {}
+        self._windows: dict[tuple[int, tuple[float, ...]], Sequence[Summed]] = {}
+        self._begins: dict[BudgetWindow, float] = {}
         self._asked: dict[tuple[int, float], Sequence[bool]] = {}
 
     def has(self, entry: Entry) -> bool:
@@ -172,31 +194,41 @@ class Sight:
 
     def rows(
         self, key: str, form: Form, columns: Group, start: float
-    ) -> tuple[list[tuple[Labels, float]], float]:
-        """Labels and value of each column over the window from `start` to the slot, and the share of it that was seen."""
-        if not columns or start >= self.at:
-            return [], 0.0
-        values, covered, _ = self._of(key, start)
-        most = max([covered[place] for _, place in columns])
+    ) -> tuple[list[tuple[Labels, float]], float, float]:
+        """Labels and value of each column over the window from `start` to the slot.
+
+        And the shares of the window that were seen, and that could be asked, be the answer empty or not.
+        """
+        (window,) = self.windows(key, (start,))
+        answered = window.answered(key)
+        covered = window.covered
+        most = max([covered[place] for _, place in columns], default=0.0)
         if most <= 0.0:
-            return [], 0.0
+            return [], 0.0, answered
         # a bucket edge that was not there all the time says nothing about the whole window
         least = most - 1.0 if form is Form.BUCKETS else 0.0
         rows = [
-            (labels, values[place])
+            (labels, window.values[place])
             for labels, place in columns
             if covered[place] > 0.0 and covered[place] >= least
         ]
-        return rows, self._share(most, start)
+        return rows, window.share(most), answered
 
-    def answered(self, key: str, start: float) -> float:
-        """The share of the window for which an ask was answered, be it with nothing."""
-        _, _, answered = self._of(key, start)
-        return self._share(answered[self._ledger.table(key).asks[key]], start)
+    def windows(self, key: str, starts: tuple[float, ...]) -> Sequence["Summed"]:
+        """The windows from each of `starts` to the slot, of the table that holds an ask."""
+        table = self._ledger.table(key)
+        place = (id(table), starts)
+        found = self._windows.get(place)
+        if found is None:
+            found = self._windows[place] = tuple(self._summed(table, start) for start in starts)
+        return found
 
-    def _share(self, seconds: float, start: float) -> float:
-        share = seconds / (self.at - start)
-        return 1.0 if share > 1.0 - _ALMOST else share
+    def begin(self, window: BudgetWindow) -> float:
+        """Where a budget's window begins that holds the slot."""
+        start = self._begins.get(window)
+        if start is None:
+            start = self._begins[window] = window.start(self.at)
+        return start
 
     def backfilled(self, key: str, start: float) -> bool:
         """Whether every closed hour since `start` was asked for."""
@@ -206,38 +238,69 @@ class Sight:
             self._asked[place] = table.asked_throughout(start, self.at - 2 * 3_600).tolist()
         return self._asked[place][table.asks[key]]
 
-    def _of(self, key: str, start: float) -> tuple[list[float], list[float], list[float]]:
-        table = self._ledger.table(key)
+    def _summed(self, table: Table, start: float) -> "Summed":
         place = (id(table), start)
-        sums = self._sums.get(place)
-        if sums is None:
-            found = table.sums(start, self.at)
-            sums = self._sums[place] = (
-                found.values.tolist(),
-                found.covered.tolist(),
-                found.answered.tolist(),
-            )
-        return sums
+        summed = self._sums.get(place)
+        if summed is None:
+            if start < self.at:
+                found = table.sums(start, self.at)
+                lists = (found.values.tolist(), found.covered.tolist(), found.answered.tolist())
+            else:  # a calendar window that begins at the slot
+                lists = ([0.0] * len(table.columns), [0.0] * len(table.columns), [0.0] * len(table.asks))
+            summed = self._sums[place] = Summed(self.at - start, *lists, table.asks)
+        return summed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summed:
+    """One window of a table, as plain lists: by column what was counted and the seconds seen, by ask the seconds answered."""
+
+    seconds: float
+    values: Sequence[float]
+    covered: Sequence[float]
+    asked: Sequence[float]
+    places: Mapping[str, int]
+
+    def share(self, seconds: float) -> float:
+        """Seconds as a share of the window."""
+        if self.seconds <= 0.0:
+            return 0.0
+        share = seconds / self.seconds
+        return 1.0 if share > 1.0 - _ALMOST else share
+
+    def answered(self, key: str) -> float:
+        """The share of the window for which an ask was answered."""
+        return self.share(self.asked[self.places[key]])
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What was found of one SLO (or group) at a slot.
 
-    `probes`: see Entry. `readings`: the parts over its own window, and direct answers, by name. `coverage` (0..1) of that window. `newest`:
-    the end of the newest chunk that proves freshness, None where direct probes do. `tallies`: by lookback. `budget`: over
-    the budget's window. `whole`: the parts over that window, for kinds whose budget counts slices.
+    `probes`: see Entry. `readings`: the parts over its own window, and direct answers, by name. `coverage` and `answered`
+    (0..1): the shares of that window that were seen, and that could be asked. `newest`: the end of the newest chunk that
+    proves freshness, None where direct probes do. `tallies`: by lookback. `budget`: over the budget's window. `whole`: the
+    parts over that window, for kinds whose budget counts slices.
     """
 
     probes: tuple[Probe, ...]
     readings: Mapping[str, Reading]
-    coverage: float
+    coverage: float = 1.0
+    answered: float = 1.0
     newest: float | None = None
     tallies: Mapping[int, Tally] | None = None
     budget: Tally | None = None
     backfilling: bool = False
-    whole: Mapping[str, Reading] | None = None
-    whole_coverage: float = 0.0
+    whole: "Parts | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of an SLO over one window, and the shares of it that were seen and that could be asked."""
+
+    readings: Mapping[str, Reading]
+    coverage: float
+    answered: float
 
 
 def see(
@@ -246,83 +309,116 @@ def see(
     """Everything that a slot knows of one group. `direct`: its own; `failed`: what this slot could not ask, by key."""
     slo, at = entry.slo, sight.at
     columns = {name: sight.columns(key, slo.group_by, group) for name, key in entry.keys.items()}
-    start = slo.window.start(at)
-    if entry.alone:
-        readings, coverage = dict(direct), 1.0
-    else:
-        readings, coverage = _readings(entry, columns, sight, start, failed)
-        readings.update(direct)
+    own = Parts(direct, 1.0, 1.0)
+    if not entry.alone:
+        own = _parts(entry, columns, sight, slo.window.start(at), entry.note, failed)
+        if direct:
+            own = Parts({**own.readings, **direct}, own.coverage, own.answered)
     newest = sight.newest(entry.keys[entry.proof], columns[entry.proof]) if entry.proof else None
     if slo.budget is None:
-        return Seen(entry.probes, readings, coverage, newest)
-    begin = slo.budget.window.start(at)
-    spans = {span: at - span for span in entry.lookbacks}
+        return Seen(entry.probes, own.readings, own.coverage, own.answered, newest)
+    begin = sight.begin(slo.budget.window)
+    starts = (*[at - span for span in entry.lookbacks], begin)
     if entry.slices:
-        tallies = {span: _slices(entry, group, sight, since) for span, since in spans.items()}
-        whole, whole_coverage = None, 0.0
-        if entry.asks and not isinstance(slo.indicator, Raw):
-            whole, whole_coverage = _readings(entry, columns, sight, begin, {})
+        counted = [_slices(entry, group, sight, start) for start in starts]
         backfilling = not sight.backfilled(entry.slices, begin)
-        of_budget = _slices(entry, group, sight, begin)
-        return Seen(
-            entry.probes, readings, coverage, newest, tallies, of_budget, backfilling, whole, whole_coverage
-        )
-    tallies = {span: _events(entry, columns, sight, since) for span, since in spans.items()}
-    backfilling = not all(sight.backfilled(key, begin) for key in entry.keys.values())
+        whole = None
+        if not isinstance(slo.indicator, Raw):
+            note = f"summed over {slo.budget.window}"
+            whole = _parts(entry, columns, sight, begin, note, {})
+    else:
+        counted = _events(entry, columns, sight, starts)
+        backfilling = not all(sight.backfilled(key, begin) for key in entry.keys.values())
+        whole = None
     return Seen(
-        entry.probes, readings, coverage, newest, tallies, _events(entry, columns, sight, begin), backfilling
+        entry.probes,
+        own.readings,
+        own.coverage,
+        own.answered,
+        newest,
+        dict(zip(entry.lookbacks, counted[:-1], strict=True)),
+        counted[-1],
+        backfilling,
+        whole,
     )
 
 
-def _readings(
-    entry: Entry, columns: Mapping[str, Group], sight: Sight, start: float, failed: Mapping[str, Failed]
-) -> tuple[dict[str, Reading], float]:
+def _parts(
+    entry: Entry,
+    columns: Mapping[str, Group],
+    sight: Sight,
+    start: float,
+    note: str,
+    failed: Mapping[str, Failed],
+) -> Parts:
     readings: dict[str, Reading] = {}
-    share = 0.0
-    span = f"summed over {show_duration(sight.at - start)}"
+    seen, answered = 0.0, 1.0
     for name, ask in entry.asks.items():
         key = entry.keys[name]
         if failed and key in failed:
             readings[name] = failed[key]
             continue
-        rows, covered = sight.rows(key, ask.form, columns[name], start)
+        rows, covered, told = sight.rows(key, ask.form, columns[name], start)
+        answered = min(answered, told)
         if name == entry.proof or not entry.proof:
-            share = covered
+            seen = covered
         if rows:
-            readings[name] = Samples(
-                entry.texts[name], tuple([Sample(labels, value) for labels, value in rows]), span
-            )
+            samples = tuple([Sample(labels, value) for labels, value in rows])
+            readings[name] = Samples(entry.texts[name], samples, note)
         else:
-            readings[name] = Absent(entry.texts[name], span)
-    return readings, coverage_of(entry, sight, start, share)
+            readings[name] = Absent(entry.texts[name], note)
+    return Parts(readings, max(0.0, seen - (1.0 - answered)) if len(entry.asks) > 1 else seen, answered)
 
 
-def _events(entry: Entry, columns: Mapping[str, Group], sight: Sight, start: float) -> Tally:
-    assert entry.counter is not None, "occurrences are counted by kinds that count events"  # noqa: S101
-    parts, coverage = {}, 0.0
-    for name, ask in entry.asks.items():
-        parts[name], covered = sight.rows(entry.keys[name], ask.form, columns[name], start)
-        if name == entry.proof:
-            coverage = covered
-    good, total = entry.counter(parts)
-    return Tally(good, total, coverage_of(entry, sight, start, coverage))
+def _events(
+    entry: Entry, columns: Mapping[str, Group], sight: Sight, starts: tuple[float, ...]
+) -> list[Tally]:
+    """(good, all) events since each of `starts`.
 
-
-def coverage_of(entry: Entry, sight: Sight, start: float, proven: float) -> float:
-    """The share of a window that was seen: of what the proof shows, less what another part was not answered for.
-
-    That part may have no row at all, as errors have none while there are none. A question that was not answered says no
-    such thing.
+    A part other than the proof may have no row at all, as errors have none while there are none; but a question that was
+    not answered says no such thing, and takes that time away from what was seen.
     """
-    if len(entry.keys) > 1:
-        for name, key in entry.keys.items():
-            if name != entry.proof and proven > 0.0:
-                proven = max(0.0, proven - (1.0 - sight.answered(key, start)))
-    return proven
+    if entry.mark is not None:
+        return _marked_events(entry, columns["events"], sight, starts)
+    assert entry.counter is not None, "occurrences are counted by kinds that count events"  # noqa: S101
+    found = []
+    for start in starts:
+        parts, seen, answered = {}, 0.0, 1.0
+        for name, ask in entry.asks.items():
+            parts[name], covered, told = sight.rows(entry.keys[name], ask.form, columns[name], start)
+            answered = min(answered, told)
+            if name == entry.proof:
+                seen = covered
+        good, total = entry.counter(parts)
+        if len(entry.asks) > 1:
+            seen = max(0.0, seen - (1.0 - answered))
+        found.append(Tally(good, total, seen, answered))
+    return found
+
+
+def _marked_events(entry: Entry, columns: Group, sight: Sight, starts: tuple[float, ...]) -> list[Tally]:
+    """The same for a split question: the case of ten thousand SLOs, so nothing is done twice."""
+    pair = (MARK, entry.mark)
+    counted_at = [place for labels, place in columns if pair in labels]
+    others_at = [place for labels, place in columns if pair not in labels]
+    counts_good = isinstance(entry.slo.indicator, Ratio) and entry.slo.indicator.counts_good
+    found = []
+    for window in sight.windows(entry.keys["events"], starts):
+        values, covered = window.values, window.covered
+        counted = others = most = 0.0
+        for place in counted_at:
+            counted += values[place]
+            most = max(most, covered[place])
+        for place in others_at:
+            others += values[place]
+            most = max(most, covered[place])
+        good = counted if counts_good else others
+        found.append(Tally(good, counted + others, window.share(most), window.answered(entry.keys["events"])))
+    return found
 
 
 def _slices(entry: Entry, group: Labels, sight: Sight, start: float) -> Tally:
     columns = sight.columns(entry.slices, entry.slo.group_by, group)
-    rows, coverage = sight.rows(entry.slices, Form.EVENTS, columns, start)
+    rows, coverage, answered = sight.rows(entry.slices, Form.EVENTS, columns, start)
     by_labels = dict(rows)
-    return Tally(by_labels.get(MET, 0.0), by_labels.get(JUDGED, 0.0), coverage)
+    return Tally(by_labels.get(MET, 0.0), by_labels.get(JUDGED, 0.0), coverage, answered)

@@ -124,7 +124,7 @@ def burn_rates(
 
 def _exceeds(tally: Tally, limit: float, allowed: float, least: float) -> tuple[float | None, bool, bool]:
     """The rate, whether the ratio of bad ones surely exceeds `limit`, and whether it possibly does."""
-    bad, total, coverage = tally.bad, tally.total, tally.coverage
+    bad, total, coverage = tally.bad, tally.total, tally.answered
     if total <= 0.0:
         return None, False, coverage < 1.0 and limit < 1.0
     ratio = bad / total

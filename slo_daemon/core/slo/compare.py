@@ -1,11 +1,11 @@
 """A window asked directly, and how far the chunks' answer lies from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.book import Entry, Sight, coverage_of
+from slo_daemon.core.slo.book import Entry, Sight
 from slo_daemon.core.slo.measurement import Measured
 from slo_daemon.core.slo.query import Ask, Form, Labels, Reading, Sample, Samples
 from slo_daemon.core.slo.selector import Matcher, Selector
@@ -46,13 +46,15 @@ def direct_asks(entry: Entry, group: Labels, span: int) -> dict[str, Ask]:
 
 def found_in(entry: Entry, group: Labels, sight: Sight, start: float) -> tuple[Rows, float]:
     """The same by chunks, and the share of the window that they saw."""
-    parts, coverage = {}, 0.0
+    parts: dict[str, Sequence[tuple[Labels, float]]] = {}
+    seen = answered = 1.0
     for name, ask in entry.asks.items():
         columns = sight.columns(entry.keys[name], entry.slo.group_by, group)
-        parts[name], covered = sight.rows(entry.keys[name], ask.form, columns, start)
+        parts[name], covered, told = sight.rows(entry.keys[name], ask.form, columns, start)
+        answered = min(answered, told)
         if name == entry.proof:
-            coverage = covered
-    return parts, coverage_of(entry, sight, start, coverage)
+            seen = covered
+    return parts, min(seen, answered)
 
 
 def drift_of(entry: Entry, chunks: Rows, direct: Mapping[str, Reading], span: int) -> float | None:

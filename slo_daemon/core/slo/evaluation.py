@@ -124,7 +124,7 @@ def evaluate(instance: SloInstance, seen: Seen, slot: Slot) -> Evaluation:
             rates = burn_rates(slo.burn, policy, tallies, policy.window.seconds)
             if slo.burn.alerts and evidence is not None:
                 evidence = _with_burn(evidence, rates)
-        if seen.whole is not None and seen.whole_coverage > 0.0:
+        if seen.whole is not None and seen.whole.coverage > 0.0:
             whole = _over_budget(slo, seen, slot)
     coverage = None if isinstance(slo.indicator, Raw) else seen.coverage
     return Evaluation(
@@ -175,7 +175,7 @@ def windows(evaluation: Evaluation) -> tuple[WindowValue, ...]:
     else:
         value = evaluation.whole.value if isinstance(evaluation.whole, Measured) else None
         every = evaluation.whole.total if isinstance(evaluation.whole, Measured) else None
-        share = seen.whole_coverage if seen.whole is not None else seen.budget.coverage
+        share = seen.whole.coverage if seen.whole is not None else seen.budget.coverage
         found.append(WindowValue(str(slo.budget.window), share, None, every, value))
     return tuple(found)
 
@@ -209,11 +209,13 @@ def _with_burn(evidence: Evidence, rates: tuple[BurnRate, ...]) -> Evidence:
 def _over_budget(slo: Slo, seen: Seen, slot: Slot) -> Measurement | None:
     assert slo.budget is not None  # noqa: S101
     assert seen.whole is not None  # noqa: S101
-    parts = {name: reading for name, reading in seen.whole.items() if not isinstance(reading, Failed)}
+    parts = {
+        name: reading for name, reading in seen.whole.readings.items() if not isinstance(reading, Failed)
+    }
     span = slot.time - slo.budget.window.start(slot.time)
     if any(isinstance(part, Absent) for part in parts.values()):
         return None
-    return slo.indicator.measure(parts, Need(slo.objective, 0.0, span, seen.whole_coverage))
+    return slo.indicator.measure(parts, Need(slo.objective, 0.0, span, seen.whole.answered))
 
 
 def _measure(instance: SloInstance, seen: Seen, slot: Slot) -> Measurement:
@@ -237,7 +239,7 @@ def _measure(instance: SloInstance, seen: Seen, slot: Slot) -> Measurement:
             return Unavailable(FailReason.VALUE, f"no number of samples in the answer to {probe.promql}")
     if missing is not None:
         return _missing(slo, missing, seen, slot)
-    need = Need(slo.objective, slo.needed_events(), slo.window.seconds, seen.coverage)
+    need = Need(slo.objective, slo.needed_events(), slo.window.seconds, seen.answered)
     return slo.indicator.measure(parts, need)
 
 

@@ -177,12 +177,14 @@ class Tally:
     """What was counted over a span of time: events, or slices of time. Weighted sums, never means of ratios.
 
     `good` and `total` count what was seen only. `coverage` (0..1): the share of the span that was seen at all; what was
-    not seen is unknown, never zero.
+    not seen is unknown, never zero. `answered` (0..1): the share for which the source was asked and answered, be it with
+    nothing: the rest may have been anything.
     """
 
     good: float
     total: float
     coverage: float
+    answered: float = 1.0
 
     @property
     def bad(self) -> float:

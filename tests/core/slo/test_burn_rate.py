@@ -33,7 +33,7 @@ def budget(target: float = 0.999) -> BudgetPolicy:
 
 
 def seen(bad: float, total: float, coverage: float = 1.0) -> Tally:
-    return Tally(good=total - bad, total=total, coverage=coverage)
+    return Tally(good=total - bad, total=total, coverage=coverage, answered=coverage)
 
 
 def one(long: Tally, short: Tally, target: float = 0.999, min_failures: float = 5) -> BurnRate:
@@ -312,7 +312,7 @@ def tallies(draw: st.DrawFn) -> Tally:
 def test_one_more_failure_never_makes_a_pair_less_sure(
     long: Tally, short: Tally, target: float, more: int
 ) -> None:
-    worse = Tally(max(0.0, long.good - more), long.total, long.coverage)
+    worse = Tally(max(0.0, long.good - more), long.total, long.coverage, long.answered)
 
     before, after = one(long, short, target).firing, one(worse, short, target).firing
     assert CERTAINTY[after] >= CERTAINTY[before]

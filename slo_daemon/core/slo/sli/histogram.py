@@ -265,37 +265,45 @@ class Quantile:
         # Beyond the last edge nothing shows that the quantile is below any threshold: where small is good, it is not.
         beyond = estimate == inf and need.objective.direction is Direction.AT_MOST
         low, high, limit = inf if beyond else _above(lower), upper, NO_BUCKET_EDGE
-        unseen = need.unseen(buckets.total)
-        if unseen:
-            low, high, limit = *_range_with(buckets, self.q, unseen), INCOMPLETE
-            working.append(need.incomplete())
-        elif buckets.total < need.min_events:
-            low, high, limit = *self._sure_range(buckets), TOO_FEW_EVENTS
+        unseen, few = need.unseen(buckets.total), buckets.total < need.min_events
+        if few or unseen:
+            low, high = self._sure_range(buckets, unseen, few=few)
+            limit = INCOMPLETE if unseen else TOO_FEW_EVENTS
+        if few:
             working.append(
                 f"{buckets.total:,.0f} events are fewer than the {need.min_events:,.0f} that it takes to claim a "
                 f"p{self.q * 100:g}, so only what is 95 % sure counts: between {show(low)} and {show(high)}"
             )
+        if unseen:
+            working.append(need.incomplete())
         facts: Mapping[str, float] = {"lower_edge": lower, "upper_edge": upper}
         return Measured(estimate, low, high, None, buckets.total, limit, tuple(working), facts)
 
-    def _sure_range(self, buckets: Buckets) -> tuple[float, float]:
-        """Edges between which the quantile lies with confidence: exact binomial bounds on the share up to each edge."""
-        total = buckets.total
-        above = bisect_left(
-            buckets.counts, True, key=lambda n: not surely_exceeds(total - n, total, 1.0 - self.q)
-        )
-        below = bisect_left(buckets.counts, True, key=lambda n: surely_exceeds(n, total, self.q))
-        low = _above(buckets.edges[above - 1] if above else buckets.bottom)
-        return low, buckets.edges[below] if below < len(buckets.edges) else inf
+    def _sure_range(self, buckets: Buckets, unseen: float, *, few: bool) -> tuple[float, float]:
+        """Edges between which the quantile surely lies.
+
+        With `unseen` events more, which may all have been fast, or all slow. With `few`: with confidence, by exact binomial
+        bounds on the share up to each edge.
+        """
+        rank, total = self.q * (buckets.total + unseen), buckets.total
+        fast, slow = (rank - unseen) / total, rank / total
+        low, high = -inf, inf
+        if fast > 0.0:
+            low = _surely_above(buckets, fast) if few else _above(buckets.quantile(fast)[1])
+        if slow < 1.0:
+            high = _surely_within(buckets, slow) if few else buckets.quantile(slow)[2]
+        return low, high
 
 
-def _range_with(buckets: Buckets, q: float, unseen: float) -> tuple[float, float]:
-    """Edges between which a quantile surely lies, when so many events were not seen: all of them fast, or all slow."""
-    rank = q * (buckets.total + unseen)
-    high = inf if rank >= buckets.total else buckets.quantile(rank / buckets.total)[2]
-    fast = (rank - unseen) / buckets.total
-    low = _above(buckets.quantile(fast)[1]) if fast > 0.0 else -inf
-    return low, high
+def _surely_above(buckets: Buckets, q: float) -> float:
+    total = buckets.total
+    above = bisect_left(buckets.counts, True, key=lambda n: not surely_exceeds(total - n, total, 1.0 - q))
+    return _above(buckets.edges[above - 1] if above else buckets.bottom)
+
+
+def _surely_within(buckets: Buckets, q: float) -> float:
+    below = bisect_left(buckets.counts, True, key=lambda n: surely_exceeds(n, buckets.total, q))
+    return buckets.edges[below] if below < len(buckets.edges) else inf
 
 
 def _above(edge: float) -> float:

@@ -31,31 +31,32 @@ RATIO_SLACK = 1e-6  # how far a ratio may lie outside 0..1 by rounding
 class Need:
     """What a kind must know of its SLO: the objective, how many events it takes to claim it, and the window (s).
 
-    `coverage` (0..1): the share of the window that was seen. With less than FULL_COVERAGE the rest could change the value.
+    `answered` (0..1): the share of the window that could be asked. With less than FULL_COVERAGE the rest could change the
+    value. Where the answer was that there are no samples, nothing was counted, and nothing is unknown.
     """
 
     objective: Objective
     min_events: float
     window: float
-    coverage: float = 1.0
+    answered: float = 1.0
 
     @property
     def complete(self) -> bool:
         """Whether what was not seen is too little to matter."""
-        return self.coverage >= FULL_COVERAGE
+        return self.answered >= FULL_COVERAGE
 
     @property
     def seen(self) -> float:
         """Seconds of the window that were seen."""
-        return self.window * self.coverage
+        return self.window * self.answered
 
     def unseen(self, total: float) -> float:
         """How many events there would be in what was not seen, had they come as those that were."""
-        return 0.0 if self.complete else total * (1.0 / max(self.coverage, _LEAST_COVERAGE) - 1.0)
+        return 0.0 if self.complete else total * (1.0 / max(self.answered, _LEAST_COVERAGE) - 1.0)
 
     def incomplete(self) -> str:
         """A sentence about what is missing."""
-        return f"only {self.coverage:.1%} of the window was seen; what is not seen may have been all good or all bad"
+        return f"only {self.answered:.1%} of the window could be asked; the rest may have been all good or all bad"
 
 
 def number(part: Part) -> float | NoData | Unavailable:
@@ -119,7 +120,8 @@ def share(
 ) -> Measurement:
     """`counted` events (good or bad ones) of `total`, as the share of good or bad events; `names` are for people.
 
-    With fewer than the needed events the range is the exact binomial interval, and `limit` says so.
+    With fewer than the needed events the range is the exact binomial interval; what was not seen widens it. `limit` names
+    the last of these.
     """
     if exceeds(counted, total):
         detail = (
@@ -137,26 +139,21 @@ def share(
         *(() if counts_good == as_good else (f"1 - {show(counted / total)} = {show(hits / total)}",)),
     )
     value = hits / total
+    low = high = value
+    limit = ""
+    if total < need.min_events:
+        low, high, limit = lower_bound(hits, total), upper_bound(hits, total), TOO_FEW_EVENTS
+        claim = (
+            f"{_n(total)} events are fewer than the {_n(need.min_events)} that it takes to claim the target, "
+            f"so only what is {SURE:.0%} sure counts: between {show(low)} and {show(high)}"
+        )
+        working = (*working, claim)
     unseen = need.unseen(total)
     if unseen:
         every = total + unseen
-        return Measured(
-            value,
-            hits / every,
-            (hits + unseen) / every,
-            good,
-            total,
-            INCOMPLETE,
-            (*working, need.incomplete()),
-        )
-    if total >= need.min_events:
-        return Measured(value, value, value, good, total, working=working)
-    low, high = lower_bound(hits, total), upper_bound(hits, total)
-    claim = (
-        f"{_n(total)} events are fewer than the {_n(need.min_events)} that it takes to claim the target, "
-        f"so only what is {SURE:.0%} sure counts: between {show(low)} and {show(high)}"
-    )
-    return Measured(value, low, high, good, total, TOO_FEW_EVENTS, (*working, claim))
+        low, high, limit = low * total / every, (high * total + unseen) / every, INCOMPLETE
+        working = (*working, need.incomplete())
+    return Measured(value, low, high, good, total, limit, working)
 
 
 def _n(events: float) -> str:
