@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from slo_daemon.core.slo.selector import (
@@ -60,6 +60,7 @@ def test_a_selector_is_read_back_as_it_was_written(selector: Selector) -> None:
 
 @given(selectors)
 def test_the_selector_of_an_expression_is_found(selector: Selector) -> None:
+    assume("$window" not in str(selector))  # the placeholder is one wherever it stands
     assert parse_raw(f"sum(rate({selector}[$window])) / 2") == (selector,)
 
 
