@@ -16,6 +16,7 @@ import structlog
 from fastapi import FastAPI
 
 from slo_daemon import __version__
+from slo_daemon.adapters import heap
 from slo_daemon.adapters.alertmanager import AlertmanagerSink
 from slo_daemon.adapters.database import DatabaseStore, SqliteFile
 from slo_daemon.adapters.gauges import MetricsPage, SelfMetrics
@@ -93,6 +94,7 @@ class Daemon:
     """
 
     def __init__(self, settings: Settings) -> None:
+        heap.be_frugal()
         self._settings = settings
         self._clock = SystemClock()
         with ExitStack() as opened:  # closed again when a later step fails
@@ -229,6 +231,7 @@ class Daemon:
         self._assessor.assess_all(self._clock.now())
         self._metrics.reload(ok=True, at=self._clock.now())
         self._deliverer.nudge()
+        heap.give_back()
         log.info(
             "specification_loaded",
             slos=len(specification.slos),
@@ -301,6 +304,8 @@ class Daemon:
             now.slot is not None and now.source is not None and now.source.up
         ):  # a clock ahead would delete everything
             self._history.prune(now.slot.time)
+        self._history.compact()
+        heap.give_back()
 
     def _on_recorded(self, _pilot: str) -> None:
         self._assessor.assess_all(self._clock.now())

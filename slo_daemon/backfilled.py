@@ -44,6 +44,7 @@ def backfill_store(settings: Settings, share: float, shown: Callable[[Progress],
         at = clock.now()
         history.adopt(loaded.specification.slos, at)
         backfiller = Backfiller(asker, history, clock, counting)
+        backfiller.check_clock()
         first = backfiller.progress(at)
         pace, started = Event(), [monotonic()]
 

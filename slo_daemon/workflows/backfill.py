@@ -40,6 +40,7 @@ _SOURCES_FAULT = frozenset(  # asking something else would fail as well
     }
 )
 _TOO_MUCH = frozenset({FailReason.TOO_LARGE, FailReason.EXECUTION, FailReason.TIMEOUT})
+_STORED = "stored chunks"
 _RECENT = SHORT_CELLS  # seconds for which missing cells are asked; older ones are in the hours
 
 
@@ -137,8 +138,9 @@ class Backfiller:
             self._version = self._history.version
             self._most.clear()
             self._aside = Aside()
-        self._history.load_rest(at)
-        self._history.close_slices(self._closed(at)[:3])
+        if not self._aside.holds(_STORED) and not self._history.load_rest(at):
+            self._aside.put(_STORED)
+        self._history.close_slices(floor(at, CELL), self._closed(at)[:3])
         work = next(self._missing(at), None)
         self.idle = work is None
         if work is None or work.span == HOUR or work.slices:
@@ -151,6 +153,9 @@ class Backfiller:
             self._do(work)
         except SourceError as error:
             self._learn(work, error)
+        except Exception:  # a bug with one question must not keep the others from being asked
+            self._put_aside(work.name, FailReason.INTERNAL, "slo-daemon itself failed here, please report it")
+            log.exception("backfill_crashed", what=work.name)
         return True
 
     @property
@@ -170,7 +175,7 @@ class Backfiller:
                 continue
             started = monotonic()
             try:
-                worked = self.once(self._clock.now(), self._check_clock)
+                worked = self.once(self._clock.now(), self.check_clock)
             except SourceError as error:
                 log.info("backfill_waits", reason=error.reason, detail=error.detail, seconds=pause)
                 self.caught_up.set()  # slots must not wait for what cannot be had
@@ -183,7 +188,7 @@ class Backfiller:
             pause = _PAUSE_AFTER_FAILURE
             wait = (monotonic() - started) * (1.0 / SHARE - 1.0) if worked else LOOK_EVERY
 
-    def _check_clock(self) -> None:
+    def check_clock(self) -> None:
         """By a clock that is ahead, hours of the future would be asked, and their emptiness kept. Raises SourceError."""
         skew = self._asker.server_time() - self._clock.now()
         if abs(skew) > LARGEST_SKEW:
@@ -253,13 +258,17 @@ class Backfiller:
             rows = self._asker.ask_range(feed.query.promql_over(work.span), work.times).rows
             take = self._history.take_cells if work.span == CELL else self._history.take_hours
             failed = take(feed, rows, work.times)
-        for key, why in failed.items():  # the same answer would come again and again
-            self._put_aside(key, why.reason, why.detail)
+        for feed in work.feeds:
+            for key in feed.keys:
+                if key in failed:  # the same answer would come again and again
+                    self._put_aside(key, failed[key].reason, failed[key].detail)
+                else:
+                    self._aside.release(key)
         self._aside.release(work.name)
 
     def _learn(self, work: Work, error: SourceError) -> None:
         """Ask for less where it was too much; leave the rest for later. Raises what is the source's fault."""
-        if error.reason in _SOURCES_FAULT:
+        if error.reason in _SOURCES_FAULT or self._asker.stopping:
             raise error
         size = len(work.times) * CELL // HOUR if work.slices else len(work.times)
         if error.reason in _TOO_MUCH and size > 1:

@@ -7,7 +7,7 @@ from threading import RLock
 import structlog
 
 from slo_daemon.core.slo.book import Entry, Sight, entry_of, wanted
-from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock, Reach
+from slo_daemon.core.slo.chunks import CELL, HOUR, SHORT_CELLS, ChunkBlock, Reach
 from slo_daemon.core.slo.feed import Feed, Row, Taken
 from slo_daemon.core.slo.ledger import Cells, Ledger
 from slo_daemon.core.slo.query import Failed, QueryPlan, Reading
@@ -22,6 +22,7 @@ SET_BACK = (
     2 * CELL
 )  # seconds; chunks of a later future show that the clock was set back, and are not true any more
 _SPARE = 2 * HOUR  # seconds that stored chunks outlive their need
+_KEPT_ANYWAY = 35 * 24 * HOUR  # seconds; an SLO that is taken out for an hour should find its month again
 
 
 class History:
@@ -56,11 +57,12 @@ class History:
             if new:
                 self._load(at)
 
-    def load_rest(self, at: float) -> None:
-        """Load what the store refused before, if there is such."""
+    def load_rest(self, at: float) -> bool:
+        """Load what the store refused before, if there is such. False: it refuses still."""
         if self._unloaded:
             with self._turn:
                 self._load(at)
+        return not self._unloaded
 
     def _load(self, at: float) -> None:
         """Stored chunks must be here before the same hours are asked for: an answer could be empty by now, and stay."""
@@ -155,10 +157,14 @@ class History:
         self.save(blocks)
         return failed
 
-    def close_slices(self, hours: Iterable[int]) -> None:
-        """Hours of slices, as far as their cells are all there."""
+    def close_slices(self, last_cell: int, hours: Iterable[int]) -> None:
+        """Cells that are there and were not judged yet, and hours of slices, as far as their cells are all there."""
         blocks = []
+        recent = range(last_cell, last_cell - SHORT_CELLS, -CELL)
         with self._turn:
+            for time in recent if self.sliced else ():
+                if self._ledger.unasked(CELL, [time], [entry.slices for entry in self.sliced]):
+                    blocks += self._judged([time])
             for entry in self.sliced:
                 for hour in hours:
                     if not self._ledger.unasked(HOUR, [hour], [entry.slices]):
@@ -204,11 +210,18 @@ class History:
             with self._turn:
                 self._unsaved = [*waiting, *self._unsaved][-MOST_UNSAVED:]
 
+    def compact(self) -> None:
+        """Drop what belongs to series that are gone from all windows."""
+        with self._turn:
+            if self._ledger.compact():
+                self.feeds = tuple(Feed(feed.query) for feed in self.feeds)
+
     def prune(self, at: float) -> None:
         """Delete stored chunks that no window reaches any more."""
         reach = self._ledger.longest_reach()
+        oldest = {CELL: at - reach.cells - _SPARE, HOUR: at - max(reach.hours, _KEPT_ANYWAY) - _SPARE}
         try:
-            self._store.prune_chunks({CELL: at - reach.cells - _SPARE, HOUR: at - reach.hours - _SPARE})
+            self._store.prune_chunks(oldest)
         except StoreError as error:
             self._telemetry.store_failed(error.reason)
 

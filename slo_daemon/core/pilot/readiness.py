@@ -19,7 +19,7 @@ from slo_daemon.core.pilot.records import IncidentSummary, Records, RecordsUnava
 from slo_daemon.core.pilot.satisfaction import ENOUGH_VOTES, Satisfaction, satisfaction
 from slo_daemon.core.pilot.verdict import NOT_JUDGED, Assessment, Finding, Truth, conclude
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.budget import spent_out
+from slo_daemon.core.slo.budget import FULL_COVERAGE, spent_out
 from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
@@ -105,6 +105,9 @@ def _doubt(judged: Judged, slot: Slot | None, at: float) -> str:
         return age
     if evaluation.met is None:
         return evaluation.reason.value
+    if evaluation.met and evaluation.coverage is not None and evaluation.coverage < FULL_COVERAGE:
+        window = evaluation.instance.slo.window
+        return f"met, but only {evaluation.coverage:.1%} of {window} was seen"
     if evaluation.met and judged.state.level is Level.CRITICAL:
         return "met again, but not for long enough to lower its critical level"
     return ""

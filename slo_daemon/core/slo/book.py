@@ -367,7 +367,7 @@ def _parts(
             readings[name] = Samples(entry.texts[name], samples, note)
         else:
             readings[name] = Absent(entry.texts[name], note)
-    return Parts(readings, max(0.0, seen - (1.0 - answered)) if len(entry.asks) > 1 else seen, answered)
+    return Parts(readings, min(seen, answered), answered)
 
 
 def _events(
@@ -390,9 +390,7 @@ def _events(
             if name == entry.proof:
                 seen = covered
         good, total = entry.counter(parts)
-        if len(entry.asks) > 1:
-            seen = max(0.0, seen - (1.0 - answered))
-        found.append(Tally(good, total, seen, answered))
+        found.append(Tally(good, total, min(seen, answered), answered))
     return found
 
 

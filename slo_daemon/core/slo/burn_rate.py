@@ -96,9 +96,10 @@ def burn_rates(
 ) -> tuple[BurnRate, ...]:
     """Every pair's rates. `tallies`: every lookback's, by its seconds; `budget_seconds`: the window's nominal length.
 
-    rate = bad / total / allowed, compared unrounded: at the threshold is not past it. What was not seen is taken once at
-    its best (as much traffic as was seen, all good) to prove a pair, once at its worst (all bad) to exclude it. A fully
-    seen lookback without events does not exceed.
+    rate = bad / total / allowed, compared unrounded: at the threshold is not past it. To prove a pair, what was not seen is
+    taken at its best: as much traffic as was seen, all good, so that the first minute of a service proves nothing about a
+    day. To exclude one, what could not be asked is taken at its worst, all bad; where the answer was that there is
+    nothing, nothing was bad. A lookback without events does not exceed.
 
     With a target of 100 % any bad event is too fast: a rate is 0 or infinite, the threshold 0, and `min_failures` does
     not apply.
@@ -124,19 +125,18 @@ def burn_rates(
 
 def _exceeds(tally: Tally, limit: float, allowed: float, least: float) -> tuple[float | None, bool, bool]:
     """The rate, whether the ratio of bad ones surely exceeds `limit`, and whether it possibly does."""
-    bad, total, coverage = tally.bad, tally.total, tally.answered
+    bad, total, seen, answered = tally.bad, tally.total, tally.coverage, tally.answered
     if total <= 0.0:
-        return None, False, coverage < 1.0 and limit < 1.0
+        return None, False, answered < 1.0 and limit < 1.0
     ratio = bad / total
     rate = ratio / allowed if allowed > 0.0 else (inf if bad > 0.0 else 0.0)
-    if coverage >= 1.0:
-        exceeds = ratio > limit and bad >= least
-        return rate, exceeds, exceeds
-    if coverage <= 0.0:
+    proven = ratio * seen > limit and bad >= least
+    if answered >= 1.0:
+        return rate, proven, ratio > limit and bad >= least
+    if answered <= 0.0:
         return rate, False, limit < 1.0
-    proven = ratio * coverage > limit and bad >= least
-    worst = ratio * coverage + 1.0 - coverage
-    return rate, proven, worst > limit and bad + total * (1.0 / coverage - 1.0) >= least
+    worst = ratio * answered + 1.0 - answered
+    return rate, proven, worst > limit and bad + total * (1.0 / answered - 1.0) >= least
 
 
 def burn_levels(rates: tuple[BurnRate, ...]) -> tuple[Level, Level]:

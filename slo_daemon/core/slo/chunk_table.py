@@ -21,6 +21,7 @@ Flags = NDArray[np.bool_]
 Numbers = NDArray[np.floating[Any]]  # counts in single precision, gauges in double
 _GROWTH = 1.1  # arrays grow by a tenth: most columns come at once, and memory counts
 _MOST_CACHED = 64
+_SPARE_COLUMNS = 0.2  # of all columns, that may be dead before they are dropped
 
 
 class Ring:
@@ -97,13 +98,17 @@ class Ring:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """One window of one table. By column: what was counted, and how many seconds of it were seen; by ask: were answered."""
+    """One window of one table. By column: what was counted, and how many seconds of it were seen; by ask: were answered.
+
+    `base`: for means, the value that deviations are summed from.
+    """
 
     start: float
     end: float
     values: Floats
     covered: Floats
     answered: Floats
+    base: Floats
 
 
 TimeT = TypeVar("TimeT", int, float)
@@ -164,7 +169,10 @@ class Table:
     def drop_asks(self, keys: Collection[str]) -> None:
         """Forget asks and their columns."""
         kept = [i for i, column in enumerate(self.columns) if column.ask not in keys]
-        asks = [key for key in self.asks if key not in keys]
+        self._keep(kept, [key for key in self.asks if key not in keys])
+
+    def _keep(self, kept: Sequence[int], asks: Sequence[str]) -> None:
+        """Only these columns and asks."""
         ask_positions = np.array([self.asks[key] for key in asks], np.intp)
         for ring in self.rings:
             ring.keep(np.array(kept, np.intp), ask_positions)
@@ -217,6 +225,17 @@ class Table:
         twelfths: NDArray[np.uint8] = (self.cells.seen[np.ix_(rows, columns)] > 0).sum(axis=0, dtype=np.uint8)
         return twelfths
 
+    def compact(self) -> bool:
+        """Drop the columns that have no row in any chunk that is kept, if they are many. Whether there were such."""
+        n = len(self.columns)
+        alive = np.zeros(n, np.bool_)
+        for ring in self.rings:
+            alive |= ring.seen[:, :n].any(axis=0)
+        if n - np.count_nonzero(alive) <= _SPARE_COLUMNS * n:
+            return False
+        self._keep([i for i in range(n) if alive[i]], list(self.asks))
+        return True
+
     def newest(self, columns: Sequence[int]) -> float:
         """The end of the newest tick or cell in which one of the columns had a row; 0.0 when there was none."""
         return float(self._newest[columns].max()) if columns else 0.0
@@ -256,10 +275,18 @@ class Table:
         """
         n = len(self.columns)
         first = {Reducer.MIN: inf, Reducer.MAX: -inf}.get(self.reducer, 0.0)
-        found = Sums(start, end, np.full(n, first), np.zeros(n), np.zeros(len(self.asks)))
+        base = np.zeros(n if self.reducer is Reducer.MEAN else 0)
+        found = Sums(start, end, np.full(n, first), np.zeros(n), np.zeros(len(self.asks)), base)
         back = self._chain_end(start, end)
         border, last = -floor(-start, HOUR), floor(back, HOUR)
         time = end
+        if (
+            back == end and end - start < CELL and end in self.ticks.at
+        ):  # a calendar window that has just begun
+            self._add(found, (self.ticks, self.ticks.at[end], (end - start) / CELL, CELL, None))
+            back = start
+            border, last = -floor(-start, HOUR), floor(back, HOUR)
+            time = back
         while time > back:
             self._add(found, (self.ticks, self.ticks.at[time], 1.0, CELL, None))
             time -= CELL
@@ -269,8 +296,14 @@ class Table:
             self._add_all(found, self._edge(start, border))
         else:
             self._add_all(found, self._edge(start, back))
-        if self.reducer in (Reducer.MIN, Reducer.MAX):
-            found.values[found.covered == 0.0] = 0.0
+        match self.reducer:
+            case Reducer.MIN | Reducer.MAX:
+                found.values[found.covered == 0.0] = 0.0
+            case Reducer.MEAN:
+                np.divide(found.values, found.covered, out=found.values, where=found.covered > 0.0)
+                np.add(found.values, found.base, out=found.values)
+            case _:
+                pass
         return found
 
     def _chain_end(self, start: float, end: float) -> float:
@@ -329,8 +362,8 @@ class Table:
         """Counts, seconds seen and answered; kept until an hour changes, since most slots ask for the same ones."""
         cached = self._cache.get(rows)
         if cached is None or cached[0] != self.hours.version:
-            if len(self._cache) >= _MOST_CACHED:
-                self._cache.clear()
+            if cached is not None or len(self._cache) >= _MOST_CACHED:
+                self._cache.clear()  # the others are of the old version, too
             n, asks = len(self.columns), len(self.asks)
             total, seen, asked = np.zeros(n), np.zeros(n), np.zeros(asks)
             for row in rows:
@@ -354,6 +387,11 @@ class Table:
         match self.reducer:
             case Reducer.SUM:
                 values += weight * there if weight != 1.0 else there
+            case (
+                Reducer.MEAN
+            ):  # by the time it was seen for; around the first one, so that equal values give just that
+                np.copyto(found.base, there, where=(seen > 0) & (covered == 0.0))
+                values += (there - found.base) * seen * (weight * span / WHOLE)
             case Reducer.MIN:
                 np.minimum(values, there, out=values, where=seen > 0)
             case Reducer.MAX:

@@ -22,12 +22,14 @@ class Reducer(StrEnum):
     """How the chunks of a window come to one number."""
 
     SUM = "sum"
+    MEAN = "mean"
     MIN = "min"
     MAX = "max"
     LAST = "last"
 
 
 _REDUCERS = {
+    Form.AVERAGE: Reducer.MEAN,
     Form.MINIMUM: Reducer.MIN,
     Form.MAXIMUM: Reducer.MAX,
     Form.LATEST: Reducer.LAST,

@@ -90,6 +90,15 @@ class Ledger:
             self._tables[place] = Table(reducer, want.reach, self._ticks, exact=exact)
         return self._tables[place]
 
+    def compact(self) -> bool:
+        """Drop dead columns. True: feeds must begin anew."""
+        dropped = [table.compact() for table in self._tables.values()]
+        if not any(dropped):
+            return False
+        self._routes.clear()
+        self._groups.clear()
+        return True
+
     def has(self, key: str) -> bool:
         """Whether an ask was adopted."""
         return key in self._homes

@@ -17,7 +17,7 @@ Labels = tuple[tuple[str, str], ...]  # sorted (name, value) pairs
 SHARD = 1_000  # values of the free label in one query of up to an hour's window
 LEAST_SHARD = 16
 _FREE_WINDOW = 3_600  # seconds; up to here a query costs by its series, beyond that by its samples
-_NOT_IN_BY = {"inf", "nan", "without"}  # label names that PromQL's `by` does not take, in any case
+NOT_IN_BY = {"inf", "nan", "without"}  # label names that PromQL's `by` does not take, in any case
 NATIVE_BUCKET = "bucket"  # the label by which a source tells the buckets of a native histogram: `left:right`
 MARK = "slo_daemon_mark"  # the label that tells the two parts of a split answer apart
 LAST_SEEN_RANGE = 86_400  # seconds that the search for the newest sample looks back
@@ -30,7 +30,7 @@ class Form(StrEnum):
     EVENTS = "events"  # how many events happened in the window
     BUCKETS = "buckets"  # the same by `le`
     NATIVE = "native"  # the same by the buckets of a native histogram
-    SUM = "sum"  # of all samples in the window; with PRESENCE it makes an average
+    AVERAGE = "avg"
     MINIMUM = "min"
     MAXIMUM = "max"
     LATEST = "last"
@@ -44,7 +44,7 @@ _EXPRESSIONS = {
     Form.EVENTS: _INCREASE,
     Form.BUCKETS: _INCREASE,
     Form.NATIVE: _INCREASE,
-    Form.SUM: "sum{by} (sum_over_time({selector}[{window}]))",
+    Form.AVERAGE: "avg{by} (avg_over_time({selector}[{window}]))",
     Form.MINIMUM: "min{by} (min_over_time({selector}[{window}]))",
     Form.MAXIMUM: "max{by} (max_over_time({selector}[{window}]))",
     Form.LATEST: "avg{by} (last_over_time({selector}[{window}]))",
@@ -153,6 +153,8 @@ class Ask:
     @property
     def key(self) -> str:
         """What is asked, whatever the span: the name under which chunks are kept."""
+        if self.selector is None:
+            return f"raw: {self.expression}"
         return replace(self, window=0, overlap=0).promql()
 
     def promql(self) -> str:
@@ -270,7 +272,7 @@ def _free_matchers(ask: Ask) -> tuple[Matcher, ...]:
         if m.operator == "="
         and m.value
         and m.label not in taken
-        and m.label.lower() not in _NOT_IN_BY
+        and m.label.lower() not in NOT_IN_BY
         and labels.count(m.label) == 1
     )
 

@@ -45,7 +45,7 @@ def texts(plan: QueryPlan) -> list[str]:
     [
         (Form.EVENTS, 'sum (increase(x{a="b"}[5m]))'),
         (Form.BUCKETS, 'sum by (le) (increase(x{a="b"}[5m]))'),
-        (Form.SUM, 'sum (sum_over_time(x{a="b"}[5m]))'),
+        (Form.AVERAGE, 'avg (avg_over_time(x{a="b"}[5m]))'),
         (Form.NATIVE, 'sum (increase(x{a="b"}[5m]))'),
         (Form.MINIMUM, 'min (min_over_time(x{a="b"}[5m]))'),
         (Form.MAXIMUM, 'max (max_over_time(x{a="b"}[5m]))'),

@@ -6,16 +6,16 @@ from typing import ClassVar
 
 from slo_daemon.core.quantity import Unit
 from slo_daemon.core.slo.chunks import CELL
-from slo_daemon.core.slo.measurement import Measurement, NoData, Unavailable
+from slo_daemon.core.slo.measurement import Measurement
 from slo_daemon.core.slo.query import Ask, Form
 from slo_daemon.core.slo.selector import Selector
-from slo_daemon.core.slo.sli.parts import Need, Parts, converted, number, plain_value
+from slo_daemon.core.slo.sli.parts import Need, Parts, plain_value
 
 _DIGITS = 12  # of an average: beyond them lies what summing has rounded, and 0.95 must not become 0.9499999999999999
 
 
 class Aggregate(StrEnum):
-    """Over the window and across its series alike; `last` averages across series."""
+    """Over the window; across series avg, min and max do the same, and `last` averages."""
 
     AVERAGE = "avg"
     MINIMUM = "min"
@@ -33,17 +33,12 @@ class Gauge:
     unit: Unit
 
     def asks(self, by: tuple[str, ...], overlap: int) -> dict[str, Ask]:  # noqa: ARG002 - gauges share no border
-        """The aggregated value; for the average what it is made of, so that every sample of a long window weighs the same."""
-        if self.aggregate is Aggregate.AVERAGE:
-            return {
-                "sum": Ask(Form.SUM, self.metric, CELL, by),
-                "samples": Ask(Form.PRESENCE, self.metric, CELL, by),
-            }
+        """The aggregated value."""
         return {"value": Ask(Form(self.aggregate.value), self.metric, CELL, by)}
 
     def proof_of(self, by: tuple[str, ...]) -> str:  # noqa: ARG002 - the same for every grouping
         """The part whose rows prove that there are new samples."""
-        return "samples" if self.aggregate is Aggregate.AVERAGE else "value"
+        return "value"
 
     def probes(self) -> tuple[Selector, ...]:
         """The metric itself."""
@@ -51,15 +46,4 @@ class Gauge:
 
     def measure(self, parts: Parts, need: Need) -> Measurement:
         """The value in the base unit."""
-        name = f"{self.aggregate.value} of the window"
-        if self.aggregate is not Aggregate.AVERAGE:
-            return plain_value(parts["value"], need, self.unit, name)
-        total, samples = number(parts["sum"]), number(parts["samples"])
-        if isinstance(total, NoData | Unavailable):
-            return total
-        if isinstance(samples, NoData | Unavailable):
-            return samples
-        if samples <= 0:
-            return NoData(f"no sample was counted: {parts['samples'].promql}")
-        average = float(f"{total / samples:.{_DIGITS}g}")
-        return converted(average, need, self.unit, name)
+        return plain_value(parts["value"], need, self.unit, f"{self.aggregate.value} of the window")

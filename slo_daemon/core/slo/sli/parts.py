@@ -6,7 +6,6 @@ from math import inf, isfinite
 
 from slo_daemon.core.quantity import Dimension, Unit
 from slo_daemon.core.slo.binomial import SURE, lower_bound, upper_bound
-from slo_daemon.core.slo.budget import FULL_COVERAGE
 from slo_daemon.core.slo.measurement import (
     INCOMPLETE,
     TOO_FEW_EVENTS,
@@ -22,6 +21,9 @@ from slo_daemon.core.slo.query import Absent, FailReason, Labels, Samples
 Part = Samples | Absent
 Parts = Mapping[str, Part]
 Rows = Mapping[str, Sequence[tuple[Labels, float]]]  # by part: labels and value of each row
+ALL_ANSWERED = (
+    0.999  # of a window; what is missing is asked again within seconds, so less is worth waiting for
+)
 EXTRAPOLATION_SLACK = 0.01  # share by which `increase` of two selectors may differ where they should agree
 _LEAST_COVERAGE = 1e-6  # with less, anything could be
 RATIO_SLACK = 1e-6  # how far a ratio may lie outside 0..1 by rounding
@@ -31,7 +33,7 @@ RATIO_SLACK = 1e-6  # how far a ratio may lie outside 0..1 by rounding
 class Need:
     """What a kind must know of its SLO: the objective, how many events it takes to claim it, and the window (s).
 
-    `answered` (0..1): the share of the window that could be asked. With less than FULL_COVERAGE the rest could change the
+    `answered` (0..1): the share of the window that could be asked. With less than all of it the rest could change the
     value. Where the answer was that there are no samples, nothing was counted, and nothing is unknown.
     """
 
@@ -43,7 +45,7 @@ class Need:
     @property
     def complete(self) -> bool:
         """Whether what was not seen is too little to matter."""
-        return self.answered >= FULL_COVERAGE
+        return self.answered >= ALL_ANSWERED
 
     @property
     def seen(self) -> float:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.measurement import Measurement, NoData, Unavailable
-from slo_daemon.core.slo.query import MARK, Absent, Ask, Form, Labels, mark_of
+from slo_daemon.core.slo.query import MARK, NOT_IN_BY, Absent, Ask, Form, Labels, mark_of
 from slo_daemon.core.slo.selector import Matcher, Selector
 from slo_daemon.core.slo.sli.parts import Need, Parts, Rows, count, share, too_few_samples
 
@@ -46,7 +46,8 @@ class Ratio:
             return None
         matcher = next(iter(more))
         same = len(self.counted.matchers) == len(self.total.matchers) + 1
-        return matcher if same and matcher.label not in by else None
+        usable = matcher.label not in by and matcher.label.lower() not in NOT_IN_BY
+        return matcher if same and usable else None
 
     def probes(self) -> tuple[Selector, ...]:
         """The total must be fresh. The counted series may be missing: a service without errors has none."""
