@@ -29,7 +29,7 @@ from slo_daemon.core.pilot.records import (
     Severity,
 )
 from slo_daemon.core.quantity import parse_quantity
-from slo_daemon.core.slo.book import Entry, Seen, entry_of
+from slo_daemon.core.slo.book import Entry, entry_of
 from slo_daemon.core.slo.evaluation import Evaluation, evaluate
 from slo_daemon.core.slo.feed import Feed
 from slo_daemon.core.slo.objective import Direction, Objective
@@ -44,6 +44,7 @@ from slo_daemon.core.slo.query import (
     Samples,
     mark_of,
 )
+from slo_daemon.core.slo.seen import Seen
 from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.sli import Gauge, Quantile, Ratio
 from slo_daemon.core.slo.sli.gauge import Aggregate

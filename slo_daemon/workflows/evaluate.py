@@ -9,13 +9,13 @@ from time import monotonic
 import structlog
 
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.book import Seen
 from slo_daemon.core.slo.budget import BudgetState
 from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.chunks import HOUR, floor
 from slo_daemon.core.slo.evaluation import evaluate, unusable
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.query import FailReason
+from slo_daemon.core.slo.seen import Seen
 from slo_daemon.core.slo.slo import SloInstance, split_id
 from slo_daemon.core.slo.state import SloState, Transition
 from slo_daemon.core.slo.step import Outcome, removal, step

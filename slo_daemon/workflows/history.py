@@ -6,11 +6,12 @@ from threading import RLock
 
 import structlog
 
-from slo_daemon.core.slo.book import Entry, Sight, entry_of, wanted
+from slo_daemon.core.slo.book import Entry, entry_of, wanted
 from slo_daemon.core.slo.chunks import CELL, HOUR, SHORT_CELLS, ChunkBlock, Reach
 from slo_daemon.core.slo.feed import Feed, Row, Taken
 from slo_daemon.core.slo.ledger import Cells, Ledger
 from slo_daemon.core.slo.query import Failed, QueryPlan, Reading
+from slo_daemon.core.slo.sight import Sight
 from slo_daemon.core.slo.slices import hours_of, judge
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Slot

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from slo_daemon.core.slo.book import Entry, Seen, Sight, see
+from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.evaluation import unseen
 from slo_daemon.core.slo.grouping import groups_in, split
@@ -20,6 +20,8 @@ from slo_daemon.core.slo.query import (
     QueryPlan,
     Reading,
 )
+from slo_daemon.core.slo.seen import Seen, see
+from slo_daemon.core.slo.sight import Sight
 from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import SloView, Snapshot, SourceView

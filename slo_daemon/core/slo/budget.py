@@ -99,13 +99,17 @@ def spent_out(budget: Budget) -> bool | None:
     """
     if budget.remaining is None:
         return None
+    tally = budget.tally
     if budget.policy.allowed <= 0.0:
-        proven = budget.remaining <= 0.0
+        proven = tally.least_bad > 0.0
     else:
-        proven = (1.0 - budget.remaining) * min(1.0, budget.tally.coverage) >= 1.0
-    if budget.state is BudgetState.COMPLETE:
-        return proven or budget.remaining <= 0.0
-    return True if proven else None
+        surely = tally.least_bad / tally.bad if tally.bad > 0.0 else 1.0
+        proven = (1.0 - budget.remaining) * surely * min(1.0, tally.coverage) >= 1.0
+    if budget.state is not BudgetState.COMPLETE or proven:
+        return True if proven else None
+    if budget.remaining > 0.0:
+        return False
+    return None if tally.least_bad < tally.bad else True
 
 
 def _remaining(policy: BudgetPolicy, tally: Tally, at: float) -> float | None:

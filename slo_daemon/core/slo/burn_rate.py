@@ -99,7 +99,7 @@ def burn_rates(
     rate = bad / total / allowed, compared unrounded: at the threshold is not past it. To prove a pair, what was not seen is
     taken at its best: as much traffic as was seen, all good, so that the first minute of a service proves nothing about a
     day. To exclude one, what could not be asked is taken at its worst, all bad; where the answer was that there is
-    nothing, nothing was bad. A lookback without events does not exceed.
+    nothing, nothing was bad. Between two bucket edges the fewest bad ones prove, the most exclude. A lookback without events does not exceed.
 
     With a target of 100 % any bad event is too fast: a rate is 0 or infinite, the threshold 0, and `min_failures` does
     not apply.
@@ -130,7 +130,8 @@ def _exceeds(tally: Tally, limit: float, allowed: float, least: float) -> tuple[
         return None, False, answered < 1.0 and limit < 1.0
     ratio = bad / total
     rate = ratio / allowed if allowed > 0.0 else (inf if bad > 0.0 else 0.0)
-    proven = ratio * seen > limit and bad >= least
+    surely = tally.least_bad
+    proven = surely / total * seen > limit and surely >= least
     if answered >= 1.0:
         return rate, proven, ratio > limit and bad >= least
     if answered <= 0.0:

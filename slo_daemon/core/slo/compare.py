@@ -5,11 +5,12 @@ from dataclasses import replace
 from math import inf
 
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.book import Entry, Sight
+from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.measurement import Measured
 from slo_daemon.core.slo.query import Ask, Form, Labels, Reading, Sample, Samples
 from slo_daemon.core.slo.selector import Matcher, Selector
-from slo_daemon.core.slo.sli.parts import Need, Part, Rows
+from slo_daemon.core.slo.sight import Sight
+from slo_daemon.core.slo.sli.parts import Counted, Need, Part, Rows
 
 _COUNTED_OVER = 600  # seconds
 _USUAL_INTERVALS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300)  # seconds
@@ -70,7 +71,7 @@ def drift_of(entry: Entry, chunks: Rows, direct: Mapping[str, Reading], span: in
         for name, reading in direct.items()
     }
     if entry.counter is not None and not entry.slices:
-        ratios = [_bad_ratio(*entry.counter(parts)) for parts in (chunks, rows)]
+        ratios = [_bad_ratio(entry.counter(parts)) for parts in (chunks, rows)]
         if None in ratios or budget.allowed <= 0.0:
             return None
         return abs((ratios[0] or 0.0) - (ratios[1] or 0.0)) / budget.allowed
@@ -81,7 +82,10 @@ def drift_of(entry: Entry, chunks: Rows, direct: Mapping[str, Reading], span: in
     return abs(values[0] - values[1]) / target
 
 
-def _bad_ratio(good: float, total: float) -> float | None:
+def _bad_ratio(counted: Counted | None) -> float | None:
+    if counted is None:
+        return None
+    good, _, total = counted
     return (total - good) / total if total > 0.0 else None
 
 

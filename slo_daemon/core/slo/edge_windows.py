@@ -7,7 +7,9 @@ import numpy as np
 from slo_daemon.core.slo.chunk_table import Ring, Table
 from slo_daemon.core.slo.chunks import CELL, HOUR, WHOLE, floor
 
-_Piece = tuple[Ring, float, float, int]  # a ring, the end of a chunk in it, the share of it that counts, its span
+_Piece = tuple[
+    Ring, float, float, int
+]  # a ring, the end of a chunk in it, the share of it that counts, its span
 
 
 def sums_where(

@@ -10,7 +10,7 @@ from math import inf, isfinite
 from typing import assert_never
 
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.book import LAST_SEEN, Probe, Seen
+from slo_daemon.core.slo.book import LAST_SEEN, Probe
 from slo_daemon.core.slo.budget import Budget, BudgetMethod, budget
 from slo_daemon.core.slo.burn_rate import BurnRate, burn_levels, burn_rates
 from slo_daemon.core.slo.chunks import CELL
@@ -28,6 +28,7 @@ from slo_daemon.core.slo.measurement import (
 )
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.query import Absent, Failed, FailReason, Reading, Samples
+from slo_daemon.core.slo.seen import Seen
 from slo_daemon.core.slo.sli import Raw
 from slo_daemon.core.slo.sli.parts import Need, Part
 from slo_daemon.core.slo.slo import Slo, SloInstance

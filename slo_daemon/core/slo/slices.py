@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from slo_daemon.core.slo.book import JUDGED, MET, Entry
+from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.chunks import CELL, HOUR, WHOLE, ChunkBlock, Column, floor
 from slo_daemon.core.slo.grouping import by_group
 from slo_daemon.core.slo.ledger import Cells
 from slo_daemon.core.slo.measurement import Measured, NoTraffic
 from slo_daemon.core.slo.query import Absent, Labels, Sample, Samples
 from slo_daemon.core.slo.sli.parts import Need, Part
+from slo_daemon.core.slo.tallies import JUDGED, MET
 
 
 def judge(entry: Entry, parts: Mapping[str, Cells], times: Sequence[float]) -> ChunkBlock:

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING
 
+from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.ledger import Group
 from slo_daemon.core.slo.query import MARK, Form, Labels
+from slo_daemon.core.slo.sight import Sight
 from slo_daemon.core.slo.sli import LatencyShare, Ratio
 from slo_daemon.core.slo.sli.histogram import edge_of
 from slo_daemon.core.slo.window import Tally
-
-if TYPE_CHECKING:
-    from slo_daemon.core.slo.book import Entry, Sight
 
 MET, JUDGED = (("slice", "met"),), (("slice", "judged"),)  # the two columns of an SLO's slices
 
 
 def events(
-    entry: "Entry", columns: Mapping[str, Group], sight: "Sight", starts: tuple[float, ...]
+    entry: Entry, columns: Mapping[str, Group], sight: Sight, starts: tuple[float, ...]
 ) -> list[Tally]:
     """(good, all) events since each of `starts`.
 
@@ -38,14 +36,16 @@ def events(
             answered = min(answered, told)
             if name == entry.proof:
                 seen = covered
-        good, most, total = entry.counter(parts)
-        found.append(Tally(good, total, min(seen, answered), answered, most))
+        counted = entry.counter(parts)
+        if counted is None:
+            found.append(Tally(0.0, 0.0, 0.0, 0.0))
+        else:
+            good, most, total = counted
+            found.append(Tally(good, total, min(seen, answered), answered, most))
     return found
 
 
-def _marked_events(
-    entry: "Entry", columns: Group, sight: "Sight", starts: tuple[float, ...]
-) -> list[Tally]:
+def _marked_events(entry: Entry, columns: Group, sight: Sight, starts: tuple[float, ...]) -> list[Tally]:
     """The same for a split question: the case of ten thousand SLOs, so nothing is done twice."""
     pair = (MARK, entry.mark)
     counted_at = [place for labels, place in columns if pair in labels]
@@ -67,7 +67,7 @@ def _marked_events(
 
 
 def _bucket_events(
-    key: str, threshold: float, columns: Group, sight: "Sight", starts: tuple[float, ...]
+    key: str, threshold: float, columns: Group, sight: Sight, starts: tuple[float, ...]
 ) -> list[Tally]:
     """The same for a share of requests under a threshold.
 
@@ -105,7 +105,7 @@ def _bucket_events(
     return found
 
 
-def slices(entry: "Entry", group: Labels, sight: "Sight", starts: Sequence[float]) -> list[Tally]:
+def slices(entry: Entry, group: Labels, sight: Sight, starts: Sequence[float]) -> list[Tally]:
     """Slices that met, and all that were judged, since each of `starts`."""
     columns = sight.columns(entry.slices, entry.slo.group_by, group)
     found = []

@@ -178,16 +178,25 @@ class Tally:
 
     `good` and `total` count what was seen only. `coverage` (0..1): the share of the span that was seen at all; what was
     not seen is unknown, never zero. `answered` (0..1): the share for which the source was asked and answered, be it with
-    nothing: the rest may have been anything.
+    nothing: the rest may have been anything. `most`: good ones at most, where it cannot be told between two bucket edges.
     """
 
     good: float
     total: float
     coverage: float
     answered: float = 1.0
+    most: float | None = None
 
     @property
     def bad(self) -> float:
-        """Derived once: total - good, and nothing where that is only rounding."""
-        bad = self.total - self.good
+        """Derived once: total - good, and nothing where that is only rounding. At most; see `least_bad`."""
+        return self._rest(self.good)
+
+    @property
+    def least_bad(self) -> float:
+        """What surely was bad."""
+        return self._rest(self.good if self.most is None else self.most)
+
+    def _rest(self, good: float) -> float:
+        bad = self.total - good
         return bad if bad > min(self.total * _NOISE, _HALF_AN_EVENT) else 0.0

@@ -5,7 +5,7 @@ Prometheus' `histogram_quantile` gives, but decides only what the edges prove.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from math import inf, isfinite, nextafter
@@ -26,7 +26,17 @@ from slo_daemon.core.slo.measurement import (
 from slo_daemon.core.slo.objective import Direction
 from slo_daemon.core.slo.query import NATIVE_BUCKET, Absent, Ask, FailReason, Form, Sample, Samples
 from slo_daemon.core.slo.selector import Selector
-from slo_daemon.core.slo.sli.parts import Need, Part, Parts, Rows, exceeds, share, too_few_samples
+from slo_daemon.core.slo.sli.parts import (
+    Counted,
+    Counter,
+    Need,
+    Part,
+    Parts,
+    Rows,
+    exceeds,
+    share,
+    too_few_samples,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ def read_buckets(part: Part) -> Buckets | NoTraffic | NoData | Unavailable:
     sums: dict[float, float] = {}
     for row in part.rows:
         le, count = row.label("le"), row.value
-        edge = _edge(le)
+        edge = edge_of(le)
         if edge is None or not 0.0 <= count < inf:
             return Unavailable(
                 FailReason.VALUE, f"bucket edge {le!r} with count {count:g} in the answer to {part.promql}"
@@ -101,7 +111,7 @@ def read_buckets(part: Part) -> Buckets | NoTraffic | NoData | Unavailable:
     return Buckets(edges, counts) if counts[-1] > 0 else NoTraffic(("total = 0",))
 
 
-def _edge(le: str) -> float | None:
+def edge_of(le: str) -> float | None:
     """The number that a bucket's label writes; None when no bucket can end there."""
     try:
         edge = float(le)
@@ -178,16 +188,19 @@ class LatencyShare:
         """The histogram's count series."""
         return _counted_by(self.histogram, native=self.native)
 
-    def counter(self, by: tuple[str, ...]) -> Callable[[Rows], tuple[float, float]]:  # noqa: ARG002
-        """What makes (good, all) events of parts that are known to be numbers. Between two edges the lower one counts."""
+    def counter(self, by: tuple[str, ...]) -> Counter:  # noqa: ARG002 - the same for every grouping
+        """What makes events of parts that are known to be numbers. Between two edges the good ones have a range."""
 
-        def counts(parts: Rows) -> tuple[float, float]:
+        def counts(parts: Rows) -> Counted | None:
             rows = tuple(Sample(labels, value) for labels, value in parts["buckets"])
-            buckets = read_buckets(Samples("", rows)) if rows else None
+            buckets = read_buckets(Samples("", rows)) if rows else NoTraffic()
+            if isinstance(buckets, NoTraffic):
+                return 0.0, 0.0, 0.0
             if not isinstance(buckets, Buckets):
-                return 0.0, 0.0
-            below, _ = buckets.around(self.threshold)
-            return (buckets.counts[below] if below is not None else 0.0), buckets.total
+                return None
+            below, above = buckets.around(self.threshold)
+            least = buckets.counts[below] if below is not None else 0.0
+            return least, buckets.counts[above], buckets.total
 
         return counts
 

@@ -1,6 +1,6 @@
 """What all kinds share: reading one number, and turning counts into a share that says how sure it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
@@ -20,10 +20,12 @@ from slo_daemon.core.slo.query import Absent, FailReason, Labels, Samples
 
 Part = Samples | Absent
 Parts = Mapping[str, Part]
+Counted = tuple[float, float, float]  # good events at least, good events at most, all events
 Rows = Mapping[str, Sequence[tuple[Labels, float]]]  # by part: labels and value of each row
 ALL_ANSWERED = (
     0.999  # of a window; what is missing is asked again within seconds, so less is worth waiting for
 )
+Counter = Callable[[Rows], Counted | None]  # None: the rows make no sense
 EXTRAPOLATION_SLACK = 0.01  # share by which `increase` of two selectors may differ where they should agree
 _LEAST_COVERAGE = 1e-6  # with less, anything could be
 RATIO_SLACK = 1e-6  # how far a ratio may lie outside 0..1 by rounding

@@ -1,6 +1,6 @@
 """Ratio: the share of good, or of bad, events. Good or bad is counted; the other is derived, once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.measurement import Measurement, NoData, Unavailable
 from slo_daemon.core.slo.query import MARK, NOT_IN_BY, Absent, Ask, Form, Labels, mark_of
 from slo_daemon.core.slo.selector import Matcher, Selector
-from slo_daemon.core.slo.sli.parts import Need, Parts, Rows, count, share, too_few_samples
+from slo_daemon.core.slo.sli.parts import Counted, Counter, Need, Parts, Rows, count, share, too_few_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +62,20 @@ class Ratio:
         names = (self._counted, "total")
         return share(counted, total, names, need, counts_good=self.counts_good, as_good=self.as_good)
 
-    def counter(self, by: tuple[str, ...]) -> Callable[[Rows], tuple[float, float]]:
-        """What makes (good, all) events of parts that are known to be numbers."""
+    def counter(self, by: tuple[str, ...]) -> Counter:
+        """What makes events of parts that are known to be numbers."""
         split, name, counts_good = self._split(by), self._counted, self.counts_good
         mark = None if split is None else mark_of(split)
 
-        def counts(parts: Rows) -> tuple[float, float]:
+        def counts(parts: Rows) -> Counted:
             if mark is not None:
                 counted, total = _parted(parts["events"], mark)
             else:
                 counted = sum([value for _, value in parts[name]])
                 total = sum([value for _, value in parts["total"]])
             counted = min(counted, total)
-            return (counted if counts_good else total - counted), total
+            good = counted if counts_good else total - counted
+            return good, good, total
 
         return counts
 
