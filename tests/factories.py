@@ -46,8 +46,7 @@ from slo_daemon.core.slo.query import (
 )
 from slo_daemon.core.slo.seen import Seen
 from slo_daemon.core.slo.selector import parse_selector
-from slo_daemon.core.slo.sli import Gauge, Quantile, Ratio
-from slo_daemon.core.slo.sli.gauge import Aggregate
+from slo_daemon.core.slo.sli import Quantile, Ratio
 from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.state import SloState
 from slo_daemon.core.slo.step import step
@@ -59,7 +58,6 @@ START = date(2026, 10, 23)
 NOW = 1_795_341_600.0  # 2026-11-22 10:00:00 UTC
 DAY = 86_400.0
 SLOT = Slot(NOW, 30.0)
-_SAMPLES = 16.0  # of a gauge in a window; a power of two, so that an average is exact
 
 DURATION = parse_selector('search_request_duration_seconds{variant="treatment"}')
 ERRORS = parse_selector('search_requests_total{variant="treatment",code=~"5.."}')
@@ -223,20 +221,13 @@ def all_readings(slo: Slo, parts: Mapping[str, Reading]) -> dict[str, Reading]:
 
 
 def _as_asked(slo: Slo, entry: Entry, parts: Mapping[str, Reading]) -> dict[str, Reading]:
-    """Counts in the parts that they are asked in: a split question, and an average, have parts of their own."""
+    """Counts in the parts that they are asked in: a split question has one for both."""
     match slo.indicator:
         case Ratio(counts_good=counts_good) if "events" in entry.asks and "total" in parts:
             split = entry.asks["events"].split
             assert split is not None
             counted = parts.get("good" if counts_good else "bad", Absent(""))
             return {"events": _split_answer(counted, parts["total"], slo.group_by, mark_of(split))}
-        case Gauge(aggregate=Aggregate.AVERAGE) if isinstance(parts.get("value"), Samples):
-            rows = parts["value"].rows  # type: ignore[union-attr]
-            sums = tuple(Sample(row.labels, row.value * _SAMPLES) for row in rows)
-            counts = tuple(Sample(row.labels, _SAMPLES) for row in rows)
-            return {"sum": Samples("q", sums), "samples": Samples("q", counts)}
-        case Gauge(aggregate=Aggregate.AVERAGE) if "value" in parts:
-            return {"sum": parts["value"], "samples": parts["value"]}
         case _:
             return {}
 

@@ -7,7 +7,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slo_daemon.adapters.prometheus import PrometheusSource
-from slo_daemon.core.slo.query import Absent, Ask, Form, Query, QueryPlan, Reading, Sample, Samples
+from slo_daemon.core.slo.query import (
+    MARK,
+    Absent,
+    Ask,
+    Form,
+    Labels,
+    Query,
+    QueryPlan,
+    Reading,
+    Sample,
+    Samples,
+    mark_of,
+)
 from slo_daemon.core.slo.selector import Matcher, Selector
 from tests.adapters.conftest import SourceOf, World
 from tests.adapters.nasty_labels import NASTY
@@ -90,6 +102,22 @@ asks_by_zone = st.builds(
     asks,
     st.sampled_from(["east", "west", "", "north"]),
 )
+splits = st.builds(
+    lambda service, split, by: Ask(
+        Form.EVENTS,
+        Selector("requests_total", (Matcher("service", "=", service),)),
+        1800,
+        by,
+        split=Matcher("zone", *split),
+        overlap=30,
+    ),
+    st.sampled_from((*NASTY, *ABSENT)),
+    st.one_of(
+        st.tuples(st.sampled_from(["=", "!="]), st.sampled_from(["east", "e.*", "(", "$", "nowhere"])),
+        st.tuples(st.sampled_from(["=~", "!~"]), st.sampled_from(["east", "e.*", "a|b", "$", "nowhere"])),
+    ),
+    st.sampled_from([(), ("service",)]),
+)
 buckets = st.builds(
     lambda service, by: Ask(
         Form.BUCKETS, Selector("duration_seconds_bucket", (Matcher("service", "=", service),)), 1800, by
@@ -101,7 +129,7 @@ buckets = st.builds(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    several=st.lists(st.one_of(asks, asks_by_zone, buckets), min_size=2, max_size=25),
+    several=st.lists(st.one_of(asks, asks_by_zone, splits, buckets), min_size=2, max_size=25),
     shard=st.integers(1, 30),
 )
 def test_what_is_asked_together_is_what_is_asked_alone(asker: Asker, several: list[Ask], shard: int) -> None:
@@ -110,3 +138,32 @@ def test_what_is_asked_together_is_what_is_asked_alone(asker: Asker, several: li
     for query in plan.queries:
         for ask, reading in asker.readings(query).items():
             assert_same(reading, asker.alone(ask))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(several=st.lists(splits, min_size=1, max_size=12))
+def test_one_question_for_counted_and_all_events_is_what_two_would_have_got(
+    asker: Asker, several: list[Ask]
+) -> None:
+    for query in QueryPlan.of(several).queries:
+        for ask, reading in asker.readings(query).items():
+            assert ask.selector is not None
+            assert ask.split is not None
+            plain = Ask(Form.EVENTS, ask.selector, ask.window, ask.by, overlap=ask.overlap)
+            counted = Selector(ask.selector.metric, tuple(sorted((*ask.selector.matchers, ask.split))))
+            mark = (MARK, mark_of(ask.split))
+            assert_same(_summed(reading, None), asker.alone(plain))
+            some = asker.alone(Ask(Form.EVENTS, counted, ask.window, ask.by, overlap=ask.overlap))
+            assert_same(_summed(reading, mark), some)
+
+
+def _summed(reading: Reading, only: tuple[str, str] | None) -> Reading:
+    """The rows of a split answer, all or those with one mark, summed over the mark."""
+    if not isinstance(reading, Samples):
+        return reading
+    sums: dict[Labels, float] = {}
+    for row in reading.rows:
+        if only is None or only in row.labels:
+            labels = tuple(pair for pair in row.labels if pair[0] != MARK)
+            sums[labels] = sums.get(labels, 0.0) + row.value
+    return Samples("q", tuple(Sample(*one) for one in sums.items())) if sums else Absent("q")

@@ -31,7 +31,7 @@ class Histogram(TrueWorld):
         self.old, self.new = old, new
         super().__init__(*slos, at=LATER)
 
-    def _answer(self, promql: str, at: float) -> list[Sample]:  # type: ignore[override]
+    def _answer(self, promql: str, at: float) -> list[Sample]:
         if "timestamp(" in promql:
             return []
         span = HOUR if promql.endswith("3600 / 3630") else CELL
