@@ -62,7 +62,8 @@ NOTHING = Specification((), (), "")
 def load_specification(settings: Settings) -> Loaded:
     """All pilots and SLOs that the settings name. Raises SpecError with every problem."""
     found = read(settings.specs)
-    return load(found.texts, scrape_interval=settings.prometheus.scrape_interval, problems=found.problems)
+    with heap.loading():
+        return load(found.texts, scrape_interval=settings.prometheus.scrape_interval, problems=found.problems)
 
 
 def open_store(settings: Settings) -> Store:

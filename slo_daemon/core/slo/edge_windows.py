@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from slo_daemon.core.slo.chunk_table import Ring, Table
+from slo_daemon.core.slo.chunk_ring import Ring
+from slo_daemon.core.slo.chunk_table import Table
 from slo_daemon.core.slo.chunks import CELL, HOUR, WHOLE, floor
 
 _Piece = tuple[

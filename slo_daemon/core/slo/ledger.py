@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slo_daemon.core.slo.chunk_table import Indices, Table
+from slo_daemon.core.slo.chunk_ring import Indices
+from slo_daemon.core.slo.chunk_table import Table
 from slo_daemon.core.slo.chunks import (
     CELL,
     HOUR,
@@ -32,6 +33,7 @@ Cells = tuple[
 _TICKS_SPAN = (
     HOUR  # seconds for which slots are kept in their own phase, so that windows up to here are exact
 )
+_EXPECTED = {Form.EVENTS: 2, Form.BUCKETS: 13, Form.NATIVE: 40}  # columns of an ask, more or less
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Ledger:
             if key in new:
                 by_table[id(homes[key])].append(key)
         for table in self._tables.values():
-            table.add_asks(by_table.get(id(table), ()))
+            own = by_table.get(id(table), [])
+            table.add_asks(own, sum(_EXPECTED.get(wanted[key].form, 1) for key in own))
         self._homes = homes
         self._routes.clear()
         self._groups.clear()
