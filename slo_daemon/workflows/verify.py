@@ -70,8 +70,8 @@ class Verifier:
             return Verified.SKIPPED
         self._check_interval(entry, at)
         span = self._span(entry, instance, at)
-        if span is None:
-            return Verified.SKIPPED
+        if isinstance(span, Verified):
+            return span
         with self._history.sight(at) as sight:
             if not sight.has(entry):
                 return Verified.SKIPPED
@@ -101,7 +101,7 @@ class Verifier:
                 "scrape_interval_differs", slo=entry.slo.id, settings=entry.slo.scrape_interval, seems=seconds
             )
 
-    def _span(self, entry: Entry, instance: SloInstance, at: int) -> int | None:
+    def _span(self, entry: Entry, instance: SloInstance, at: int) -> int | Verified:
         """How far back the source holds data: the budget's window, or half of it, and so on; whole hours."""
         assert entry.slo.budget is not None  # noqa: S101
         span = int(at - entry.slo.budget.window.start(at)) // HOUR * HOUR
@@ -113,11 +113,11 @@ class Verifier:
             }
             answers = self._ask(probes, at - span + CELL)
             if any(isinstance(reading, Failed) for reading in answers.values()):
-                return None
+                return Verified.FAILED
             if not any(isinstance(reading, Absent) for reading in answers.values()):
                 return span
             span = span // 2 // HOUR * HOUR
-        return None
+        return Verified.SKIPPED
 
     def _ask(self, asks: Mapping[str, Ask], at: float) -> dict[str, Reading]:
         found: dict[Ask, Reading] = {}
