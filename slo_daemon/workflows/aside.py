@@ -28,6 +28,11 @@ class Aside:
         self._until[name] = monotonic() + self._pause[name]
         return first
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self._until.clear()
+        self._pause.clear()
+
     def release(self, name: str) -> None:
         """It worked."""
         self._until.pop(name, None)

@@ -4,26 +4,23 @@ Missing are the cells of slots that were missed, each hour once it is over and h
 new here. All of it is one rule: what the windows reach and was not asked yet is asked.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Thread
 from time import monotonic
 
 import structlog
 
-from slo_daemon.core.slo.book import Entry
-from slo_daemon.core.slo.chunks import CELL, HOUR, SETTLE, SHORT_CELLS, floor
-from slo_daemon.core.slo.feed import Feed
+from slo_daemon.core.slo.chunks import CELL, HOUR, floor
 from slo_daemon.core.slo.query import FailReason
 from slo_daemon.ports import Clock, SourceError, Telemetry
 from slo_daemon.workflows.aside import Aside
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.history import History
 from slo_daemon.workflows.look import LARGEST_SKEW
+from slo_daemon.workflows.missing import Missing, Work
 
 log = structlog.get_logger(__name__)
-DAY_HOURS, WEEK_HOURS = 24, 168  # of one question about the past
-FEW_COLUMNS = 100  # up to which a question may be about a week
 SHARE = 0.3  # of the time that asking may take while slots are evaluated as well
 BUSY_PAUSE = 0.1  # seconds between looks whether the slot under way is done
 LOOK_EVERY = 5.0  # seconds between looks for what is missing
@@ -41,7 +38,6 @@ _SOURCES_FAULT = frozenset(  # asking something else would fail as well
 )
 _TOO_MUCH = frozenset({FailReason.TOO_LARGE, FailReason.EXECUTION, FailReason.TIMEOUT})
 _STORED = "stored chunks"
-_RECENT = SHORT_CELLS  # seconds for which missing cells are asked; older ones are in the hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +51,6 @@ class Progress:
     def missing(self) -> int:
         """What is still to be asked."""
         return self.wanted - self.there
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One question: a query over some chunks of one span, oldest first; or the cells behind the slices of some SLOs.
-
-    `name`: what is put aside, or asked for less, when it fails.
-    """
-
-    name: str
-    feeds: tuple[Feed, ...]
-    span: int
-    times: Sequence[int]
-    slices: tuple[Entry, ...] = ()
 
 
 class Backfiller:
@@ -92,6 +74,7 @@ class Backfiller:
         self._busy = busy
         self._most: dict[str, int] = {}  # by name of work: how many chunks at once, where more were too much
         self._aside = Aside()
+        self._missing = Missing(history, self._aside, self._most)
         self._version = -1
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="backfill", daemon=True)
@@ -122,7 +105,7 @@ class Backfiller:
         times = [at - CELL * back for back in range(span // CELL - 1, -1, -1)]
         for feed in self._history.feeds:
             try:
-                rows = self._asker.ask_range(feed.query.promql, times).rows
+                rows = self._asker.ask_range(feed.promql, times).rows
             except SourceError as error:
                 if error.reason in _SOURCES_FAULT:
                     raise
@@ -137,13 +120,13 @@ class Backfiller:
         if self._version != self._history.version:
             self._version = self._history.version
             self._most.clear()
-            self._aside = Aside()
+            self._aside.forget()
         if not self._aside.holds(_STORED) and not self._history.load_rest(at):
             self._aside.put(_STORED)
-        self._history.close_slices(floor(at, CELL), self._closed(at)[:3])
-        work = next(self._missing(at), None)
+        self._history.close_slices(floor(at, CELL), self._missing.closed(at)[:3])
+        work = self._missing.next(at)
         self.idle = work is None
-        if work is None or work.span == HOUR or work.slices:
+        if work is None or work.past:
             self.caught_up.set()
         self._telemetry.backfill_missing(self.progress(at).missing)
         if work is None:
@@ -156,6 +139,7 @@ class Backfiller:
         except Exception:  # a bug with one question must not keep the others from being asked
             self._put_aside(work.name, FailReason.INTERNAL, "slo-daemon itself failed here, please report it")
             log.exception("backfill_crashed", what=work.name)
+        self._missing.asked(work, at)
         return True
 
     @property
@@ -165,7 +149,7 @@ class Backfiller:
 
     def progress(self, at: float) -> Progress:
         """How much of the closed hours that windows at `at` reach is there."""
-        return Progress(*self._history.progress(self._closed(at)))
+        return Progress(*self._history.progress(self._missing.closed(at)))
 
     def _run(self) -> None:
         pause, wait = _PAUSE_AFTER_FAILURE, 0.0
@@ -194,64 +178,9 @@ class Backfiller:
         if abs(skew) > LARGEST_SKEW:
             raise SourceError(FailReason.CLOCK_SKEW, f"the source's clock and ours differ by {skew:.1f} s")
 
-    def _closed(self, at: float) -> list[int]:
-        """The ends of the settled hours that any window reaches, newest first."""
-        last = floor(at - SETTLE, HOUR)
-        return [last - HOUR * back for back in range(self._history.reach.hours // HOUR)]
-
-    def _missing(self, at: float) -> Iterator[Work]:
-        """What is to be asked, most needed first."""
-        last = floor(at, CELL)
-        recent = list(range(last, last - _RECENT, -CELL))
-        closed = self._closed(at)
-        for kind, span, times in (("cells of", CELL, recent), ("hours of", HOUR, closed[:1])):
-            for feed in self._history.feeds:
-                name = f"{kind} {feed.query.promql}"
-                lacking = self._lacking(name, feed, span, times)
-                if lacking:
-                    yield Work(name, (feed,), span, self._piece(name, len(times), span, lacking))
-        yield from self._past(closed)
-
-    def _past(self, closed: Sequence[int]) -> Iterator[Work]:
-        """Hours of the past, and slices of it, newest first over all of them."""
-        works = []
-        for feed in self._history.feeds:
-            name = f"hours of {feed.query.promql}"
-            lacking = self._lacking(name, feed, HOUR, closed)
-            if lacking:
-                usual = WEEK_HOURS if len(feed.columns) <= FEW_COLUMNS else DAY_HOURS
-                works.append(Work(name, (feed,), HOUR, self._piece(name, usual, HOUR, lacking)))
-        for entry in self._history.sliced:
-            if self._aside.holds(entry.slices) or any(map(self._aside.holds, entry.keys.values())):
-                continue
-            lacking = self._history.unasked(HOUR, closed, [entry.slices])
-            if not lacking:
-                continue
-            feeds = tuple(feed for feed in self._history.feeds if set(entry.keys.values()) & set(feed.keys))
-            usual = WEEK_HOURS if sum(len(feed.columns) for feed in feeds) <= FEW_COLUMNS else DAY_HOURS
-            hours = self._piece(entry.slices, usual, HOUR, lacking)
-            cells = range(hours[0] - HOUR + CELL, hours[-1] + CELL, CELL)
-            works.append(Work(entry.slices, feeds, CELL, cells, (entry,)))
-        yield from sorted(works, key=lambda work: -work.times[-1])
-
-    def _lacking(self, name: str, feed: Feed, span: int, times: Sequence[int]) -> list[int]:
-        """The chunks that a query has no answer for, newest first; none while it is put aside, wholly or in part."""
-        if self._aside.holds(name):
-            return []
-        keys = [key for key in feed.keys if not self._aside.holds(key)]
-        return self._history.unasked(span, times, keys)
-
-    def _piece(self, name: str, usual: int, span: int, lacking: Sequence[int]) -> range:
-        """The newest of the missing chunks, as many as one question may have."""
-        most = self._most.get(name, usual)
-        oldest = next(time for time in reversed(lacking[:most]) if time > lacking[0] - most * span)
-        return range(oldest, lacking[0] + span, span)
-
     def _do(self, work: Work) -> None:
         if work.slices:
-            answers = [
-                (feed, self._asker.ask_range(feed.query.promql, work.times).rows) for feed in work.feeds
-            ]
+            answers = [(feed, self._asker.ask_range(feed.promql, work.times).rows) for feed in work.feeds]
             failed = self._history.take_slices(answers, work.times, work.slices)
         else:
             feed = work.feeds[0]

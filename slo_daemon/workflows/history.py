@@ -186,6 +186,11 @@ class History:
             ]
             return self._ledger.unasked(span, times, known)
 
+    def all_answered(self, span: int, times: Sequence[int]) -> bool:
+        """Whether every ask was answered for each of these chunks, as far as they are kept; `times` newest first."""
+        with self._turn:
+            return not self._unloaded and self._ledger.all_answered(span, times)
+
     def progress(self, hours: Sequence[int]) -> tuple[int, int]:
         """(how many hours of asks are wanted, how many were answered)."""
         with self._turn:

@@ -60,6 +60,7 @@ class Feed:
 
     def __init__(self, query: Query) -> None:
         self.query = query
+        self.promql = query.promql
         self.keys = tuple(ask.key for ask in query.asks)
         self.columns: list[Column] = []
         self._owners = query.owners()

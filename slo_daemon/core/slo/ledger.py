@@ -202,6 +202,16 @@ class Ledger:
             found.update(table.unasked(ring, times[: reach // span], own))
         return sorted(found, reverse=True)
 
+    def all_answered(self, span: int, times: Sequence[int]) -> bool:
+        """Whether every ask was answered for each of these chunks, as far as they are kept; `times` newest first."""
+        for table in filter(lambda table: table.asks, self._tables.values()):
+            ring, reach = (
+                (table.cells, table.reach.cells) if span == CELL else (table.hours, table.reach.hours)
+            )
+            if not all(ring.complete(time, len(table.asks)) for time in times[: reach // span]):
+                return False
+        return True
+
     def progress(self, hours: Sequence[int]) -> tuple[int, int]:
         """(how many hours of asks are wanted, how many were answered); `hours`: where closed ones end, newest first."""
         wanted = there = 0
