@@ -126,7 +126,7 @@ class Backfiller:
         self._history.close_slices(floor(at, CELL), self._missing.closed(at)[:3])
         work = self._missing.next(at)
         self.idle = work is None
-        if work is None or work.past:
+        if work is None or not work.recent:
             self.caught_up.set()
         self._telemetry.backfill_missing(self.progress(at).missing)
         if work is None:

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slo_daemon.core.slo.book import Entry
-from slo_daemon.core.slo.chunks import CELL, HOUR, SETTLE, SHORT_CELLS, floor
+from slo_daemon.core.slo.chunks import CELL, HOUR, LONG_CELLS, SETTLE, SHORT_CELLS, floor
 from slo_daemon.core.slo.feed import Feed
 from slo_daemon.workflows.aside import Aside
 from slo_daemon.workflows.history import History
 
 DAY_HOURS, WEEK_HOURS = 24, 168  # of one question about the past
 FEW_COLUMNS = 100  # up to which a question may be about a week
-_RECENT = SHORT_CELLS  # seconds for which missing cells are asked; older ones are in the hours
+_RECENT = SHORT_CELLS // CELL  # cells that slots wait for, and that one question asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,7 @@ class Work:
     span: int
     times: Sequence[int]
     slices: tuple[Entry, ...] = ()
-
-    @property
-    def past(self) -> bool:
-        """Whether it is about closed hours, not about the cells of the last ones."""
-        return self.span == HOUR or bool(self.slices)
+    recent: bool = False  # whether slots wait for it: the cells of the last hours
 
 
 class Missing:
@@ -52,20 +48,17 @@ class Missing:
     def next(self, at: float) -> Work | None:
         """The most needed question at a time; None when nothing is missing that can be had now."""
         last = floor(at, CELL)
-        recent, closed = range(last, last - _RECENT, -CELL), self.closed(at)
-        for kind, span, times in (("cells of", CELL, recent), ("hours of", HOUR, closed[:1])):
-            if self._history.all_answered(span, times):
-                continue
-            for feed in self._history.feeds:
-                name = f"{kind} {feed.promql}"
-                lacking = [] if self._aside.holds(name) else self._lacking(feed, span, times)
-                if lacking:
-                    return Work(name, (feed,), span, self._piece(name, len(times), span, lacking))
-        return self._next_past(closed)
+        cells, closed = range(last, last - LONG_CELLS, -CELL), self.closed(at)
+        return (
+            self._first("cells of", CELL, cells[:_RECENT], recent=True)
+            or self._first("hours of", HOUR, closed[:1])
+            or self._next_past(closed)
+            or self._first("older cells of", CELL, cells)  # windows of up to a day begin in one
+        )
 
     def asked(self, work: Work, at: float) -> None:
         """A question was asked: look again at what is missing behind it."""
-        if not work.past:
+        if work.span == CELL and not work.slices:
             return
         closed = self.closed(at)
         again = (
@@ -74,6 +67,17 @@ class Missing:
         self._past.pop(work.name, None)
         if again is not None:
             self._past[work.name] = again
+
+    def _first(self, kind: str, span: int, times: Sequence[int], *, recent: bool = False) -> Work | None:
+        """The first query that lacks one of these chunks."""
+        if self._history.all_answered(span, times):
+            return None
+        for feed in self._history.feeds:
+            name = f"{kind} {feed.promql}"
+            lacking = [] if self._aside.holds(name) else self._lacking(feed, span, times)
+            if lacking:
+                return Work(name, (feed,), span, self._piece(name, _RECENT, span, lacking), recent=recent)
+        return None
 
     def closed(self, at: float) -> list[int]:
         """The ends of the settled hours that any window reaches, newest first."""
