@@ -5,9 +5,11 @@ from threading import Event, Thread
 
 import pytest
 
+from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.query import FailReason, Sample
+from slo_daemon.core.slo.seen import Seen, see
 from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.sli import Ratio
 from slo_daemon.core.slo.state import TransitionReason
@@ -146,6 +148,22 @@ def test_a_bug_in_one_slo_does_not_take_the_others_along(
     assert world.view("p/one").data_state is DataState.OK
     assert world.view("p/two").evaluation.reason is FailReason.INTERNAL  # type: ignore[union-attr]
     assert world.told.total("failed") == 1
+
+
+def test_a_bug_in_what_one_slo_sees_does_not_take_the_others_along(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seeing(entry: Entry, *given: object) -> Seen:
+        return see(entry, *given) if entry.slo.name == "one" else 1 / 0  # type: ignore[arg-type,return-value]
+
+    monkeypatch.setattr("slo_daemon.workflows.look.see", seeing)
+    world.run(slots=2)
+    assert world.view("p/one").data_state is DataState.OK
+    evaluation = world.view("p/two").evaluation
+    assert evaluation is not None
+    assert (evaluation.reason, evaluation.met) == (FailReason.INTERNAL, None)
+    assert "please report it" in evaluation.detail
+    assert world.told.total("failed") == 2
 
 
 def test_a_group_without_samples_is_held_and_forgotten_after_a_day() -> None:
