@@ -199,6 +199,7 @@ class Daemon:
                 ),
                 reports=self._reports,
                 history=self._store.transitions,
+                points=self._store.budget_points,
                 metrics=lambda: self._page.render(self.board.current, self._clock.now()),
                 stuck=self._stuck,
                 unready=self._unready,

@@ -12,6 +12,7 @@ from slo_daemon.core.pilot.records import Records, Severity
 from slo_daemon.core.pilot.verdict import Assessment, Finding
 from slo_daemon.core.quantity import Quantity, show_duration
 from slo_daemon.core.slo.budget import Budget, BudgetPolicy
+from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.burn_rate import BurnRate
 from slo_daemon.core.slo.evaluation import Evaluation, WindowValue, windows
 from slo_daemon.core.slo.objective import Objective
@@ -185,6 +186,19 @@ def transitions_json(transitions: Iterable[Transition]) -> list[Json]:
             "value": number(t.value),
         }
         for t in transitions
+    ]
+
+
+def points_json(points: Iterable[BudgetPoint]) -> list[Json]:
+    """What was left of a budget, in the order given."""
+    return [
+        {
+            "at": rfc3339(point.at),
+            "remaining": number(point.remaining),
+            "coverage": number(point.coverage),
+            "state": point.state,
+        }
+        for point in points
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.state import Transition
 from slo_daemon.core.snapshot import SloView, Snapshot
 from slo_daemon.ports import Clock, ReportSink, Telemetry
@@ -18,7 +19,7 @@ class WebParts:
     `metrics`: the exposition, complete; it may raise. `stuck`: why the evaluation loop needs a restart, "" while it does
     not. `unready`: why the process is not ready, empty when it is. `reload`: the problems of the new specification, each
     a line for people; empty when it is in force. `history`: the latest transitions of an SLO, newest first; it may raise
-    StoreError; `explain`: an SLO with them, for any JSON encoder. `tokens`: by role; a role without one cannot be used.
+    StoreError, as may `points`: what was left of an SLO's budget since a time (Unix seconds). `explain`: an SLO with them, for any JSON encoder. `tokens`: by role; a role without one cannot be used.
     """
 
     clock: Clock
@@ -27,6 +28,7 @@ class WebParts:
     recorder: Recorder
     reports: ReportSink
     history: Callable[[str], Sequence[Transition]]
+    points: Callable[[str, float], Sequence[BudgetPoint]]
     metrics: Callable[[], bytes]
     stuck: Callable[[], str]
     unready: Callable[[], Sequence[str]]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import FastAPI, Path, Query, Request, Response
 
-from slo_daemon.core.shapes import assessment_json, evaluation_json
+from slo_daemon.core.shapes import assessment_json, evaluation_json, points_json
 from slo_daemon.core.snapshot import SloView, Snapshot
 from slo_daemon.web.documents import UNAVAILABLE, UNKNOWN
 from slo_daemon.web.parts import Rooms, WebParts
@@ -18,6 +18,8 @@ REPORT_ID = re.compile(r"latest|[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 MARKDOWN_TYPE = "text/markdown; charset=utf-8"
 MOST_NAMED = 20  # groups of an SLO, in an error
 
+DEFAULT_DAYS, MOST_DAYS = 35, 400
+Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="How far back.")]
 Form = Literal["md", "json"]
 SloId = Annotated[
     str,
@@ -50,6 +52,20 @@ def reading_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
         """The queries that were sent, the samples they gave, the arithmetic, the state and its history."""
         view = _slo(parts.snapshot(), slo_id)
         return await rooms.store.run(lambda: json_response(parts.explain(view, parts.history(slo_id))))
+
+    @app.get(
+        "/api/v1/budgets/{slo_id:path}",
+        tags=["slos"],
+        summary="What was left of one SLO's error budget",
+        responses=UNKNOWN | UNAVAILABLE,
+    )
+    async def budget(slo_id: SloId, days: Days = DEFAULT_DAYS) -> Response:
+        """Points for a burn-down plot, oldest first: hourly for 7 days, every 6 hours up to 35 days, then daily."""
+        _slo(parts.snapshot(), slo_id)
+        since = parts.clock.now() - days * 86_400
+        return await rooms.store.run(
+            lambda: json_response({"id": slo_id, "points": points_json(parts.points(slo_id, since))})
+        )
 
     @app.get(f"{PILOT}/readiness", tags=["readiness"], summary="May the rollout widen?", responses=UNKNOWN)
     async def readiness(pilot: PilotName) -> Response:

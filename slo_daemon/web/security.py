@@ -34,6 +34,7 @@ PUBLIC: frozenset[Route] = frozenset(
         "/openapi.json",
         "/api/v1/slos",
         "/api/v1/slos/{slo_id:path}",
+        "/api/v1/budgets/{slo_id:path}",
         f"{PILOT}/readiness",
         f"{PILOT}/reports",
         f"{PILOT}/reports/{{report_id}}",

@@ -211,6 +211,7 @@ class House:
             recorder=recorder,
             reports=self.shelf,
             history=self.store.transitions,
+            points=self.store.budget_points,
             metrics=self.metrics,
             stuck=lambda: self.stuck,
             unready=lambda: self.unready,

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from slo_daemon.core.shapes import assessment_json, evaluation_json
+from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import Transition, TransitionReason
 from slo_daemon.ports import StoreError
@@ -47,6 +48,24 @@ def test_an_slo_is_explained_with_its_history(house: House, visitor: Visitor) ->
     answer = visitor.get("/api/v1/slos/search/checkout")
 
     assert answer.json() == {"id": "search/checkout", "history": [1]}
+
+
+def test_what_was_left_of_a_budget_is_told_from_the_oldest_point_on(house: House, visitor: Visitor) -> None:
+    day = 86_400.0
+    house.store.save_budget_points(
+        [
+            BudgetPoint("search/checkout", NOW - age, remaining, 1.0, "complete")
+            for age, remaining in ((40 * day, 0.9), (2 * day, 0.5), (day, None))
+        ]
+    )
+
+    answer = visitor.get("/api/v1/budgets/search/checkout").json()
+    longer = visitor.get("/api/v1/budgets/search/checkout?days=60").json()
+
+    assert [point["remaining"] for point in answer["points"]] == [0.5, None]
+    assert [point["remaining"] for point in longer["points"]] == [0.9, 0.5, None]
+    assert visitor.get("/api/v1/budgets/search/nope").json()["reason"] == "unknown_slo"
+    assert visitor.get("/api/v1/budgets/search/checkout?days=0").status_code == 422
 
 
 @pytest.mark.parametrize("written", ['search/availability-by-region{region="eu"}', None])
