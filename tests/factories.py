@@ -260,7 +260,7 @@ def seen_of(slo: Slo, readings: Mapping[str, Reading], slot: Slot = SLOT, **more
     if entry.proof:
         newest = 0.0 if isinstance(readings.get(entry.proof), Absent) else slot.time
     more = {"answered": more["coverage"]} | more if "coverage" in more else more
-    return replace(Seen(entry.probes, readings, newest=newest), **more)  # type: ignore[arg-type]
+    return replace(Seen(entry.probes, readings, newest=newest, pace=entry.pace), **more)  # type: ignore[arg-type]
 
 
 def evaluated(

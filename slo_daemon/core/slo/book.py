@@ -10,18 +10,13 @@ from dataclasses import dataclass, replace
 from slo_daemon.core.slo.budget import BudgetMethod
 from slo_daemon.core.slo.chunks import CELL, Reach, reach_for
 from slo_daemon.core.slo.ledger import Wanted
-from slo_daemon.core.slo.query import (
-    Ask,
-    Form,
-    mark_of,
-)
+from slo_daemon.core.slo.query import Ask, Form, mark_of
 from slo_daemon.core.slo.selector import Matcher, Selector
 from slo_daemon.core.slo.sli import Gauge, LatencyShare, Quantile, Ratio, Raw, Throughput
 from slo_daemon.core.slo.sli.parts import Counter
 from slo_daemon.core.slo.slo import Slo
 
 LAST_SEEN = "last seen: "  # begins the names of the readings that tell when the newest sample was
-_ALMOST = 1e-4  # of a window; less is rounding
 _SHORTEST_PACE, _LONGEST_PACE = 3_600, 86_400  # seconds that the forecast of a budget looks back
 
 
@@ -38,11 +33,11 @@ class Probe:
 class Entry:
     """One SLO's page: what it asks, under which keys its chunks are kept, and which spans it needs.
 
-    `probes`: the selectors that must have new samples. `asks`: in chunks, by part; `texts`: as PromQL. `direct`: asked as they are in every slot;
-    `alone`: the SLO's own window is one of these. `lookbacks` (s): of its burn rates and its
-    forecast. `proof`: the part whose rows prove freshness; empty where only direct probes do. `counter`: makes
-    events of rows; None for kinds that count none. `mark`: of the counted rows of a split question. `note`: how the
-    own window comes together. `slices`: the key of its judged slices; empty without them.
+    `probes`: the selectors that must have new samples. `asks`: in chunks, by part; `texts`: the same as PromQL. `note`:
+    how the own window comes together. `direct`: asked as they are in every slot; `alone`: the SLO's own window is one of
+    these. `proof`: the part whose rows prove freshness; empty where only direct probes do. `counter`: makes events of
+    rows; None for kinds that count none. `mark`: of the counted rows of a split question. `slices`: the key of its judged
+    slices; empty without them. `lookbacks` (s): of its burn rates and its forecast; `pace` is that of the forecast.
     """
 
     slo: Slo

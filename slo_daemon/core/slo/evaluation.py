@@ -116,10 +116,9 @@ def evaluate(instance: SloInstance, seen: Seen, slot: Slot) -> Evaluation:
     rates: tuple[BurnRate, ...] = ()
     if slo.budget is not None and seen.budget is not None:
         policy, tallies = slo.budget, seen.tallies or {}
-        pace = _pace(slo, seen)
         left = budget(
             policy, seen.budget, slot.time,
-            pace=tallies.get(pace), pace_seconds=pace, backfilling=seen.backfilling,
+            pace=tallies.get(seen.pace), pace_seconds=seen.pace, backfilling=seen.backfilling,
         )  # fmt: skip
         if slo.burn is not None and slo.burn.pairs:
             rates = burn_rates(slo.burn, policy, tallies, policy.window.seconds)
@@ -187,13 +186,6 @@ def _share(slo: Slo, good: float, total: float) -> float | None:
         return None
     as_bad = getattr(slo.indicator, "as_good", True) is False
     return (total - good if as_bad else good) / total
-
-
-def _pace(slo: Slo, seen: Seen) -> int:
-    """The lookback of the budget's forecast: the longest one up to a day, unless the window is short."""
-    assert slo.budget is not None  # noqa: S101
-    limit = max(3_600, min(86_400, slo.budget.window.seconds // 30))
-    return max((span for span in seen.tallies or {} if span <= limit), default=0)
 
 
 def _with_burn(evidence: Evidence, rates: tuple[BurnRate, ...]) -> Evidence:

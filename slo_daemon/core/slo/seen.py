@@ -18,7 +18,7 @@ class Seen:
 
     `probes`: see Entry. `readings`: the parts over its own window, and direct answers, by name. `coverage` and `answered`
     (0..1): the shares of that window that were seen, and that could be asked. `newest`: the end of the newest chunk that
-    proves freshness, None where direct probes do. `tallies`: by lookback. `budget`: over the budget's window. `whole`: the
+    proves freshness, None where direct probes do. `tallies`: by lookback; `pace` (s) is that of the budget's forecast. `budget`: over the budget's window. `whole`: the
     parts over that window, for kinds whose budget counts slices.
     """
 
@@ -29,6 +29,7 @@ class Seen:
     newest: float | None = None
     tallies: Mapping[int, Tally] | None = None
     budget: Tally | None = None
+    pace: int = 0
     backfilling: bool = False
     whole: "Parts | None" = None
 
@@ -77,6 +78,7 @@ def see(
         newest,
         dict(zip(entry.lookbacks, counted[:-1], strict=True)),
         counted[-1],
+        entry.pace,
         backfilling,
         whole,
     )
