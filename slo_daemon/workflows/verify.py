@@ -91,14 +91,19 @@ class Verifier:
         return Verified.DRIFTED if drift > DRIFTED else Verified.AGREED
 
     def _check_interval(self, entry: Entry, at: int) -> None:
-        """Whether the SLO's samples come as often as the settings say; told once for each SLO."""
-        if entry.slo.id in self._told:
+        """Whether the SLO's samples come as often as the settings say; told once for each metric."""
+        metric = entry.probes[0].selector.metric
+        if metric in self._told:
             return
         seconds = scrape_interval(self._asker.ask_behind(interval_question(entry), at))
         if seconds is not None and seconds != entry.slo.scrape_interval:
-            self._told.add(entry.slo.id)
+            self._told.add(metric)
             log.warning(
-                "scrape_interval_differs", slo=entry.slo.id, settings=entry.slo.scrape_interval, seems=seconds
+                "scrape_interval_differs",
+                metric=metric,
+                slo=entry.slo.id,
+                settings=entry.slo.scrape_interval,
+                seems=seconds,
             )
 
     def _span(self, entry: Entry, instance: SloInstance, at: int) -> int | Verified:

@@ -20,7 +20,7 @@ class Source:
     """Rewrites what the world's source answers to long windows: there, `seen` times as many errors were counted."""
 
     def __init__(self, world: World) -> None:
-        self.more, self.fails, self.holds = 1.0, False, float("inf")
+        self.more, self.fails, self.holds, self.samples = 1.0, False, float("inf"), 20.0
         self._answer = world.source.script
         self.asked: list[str] = []
         world.source.script = self._script
@@ -31,7 +31,9 @@ class Source:
             return []
         if "[5m" in promql or "[1h" in promql or "[10m" in promql or "timestamp(" in promql:
             assert callable(self._answer)
-            return [Sample((), 20.0)] if "count_over_time" in promql else list(self._answer(promql, at))  # type: ignore[arg-type]
+            return (
+                [Sample((), self.samples)] if "count_over_time" in promql else list(self._answer(promql, at))
+            )  # type: ignore[arg-type]
         self.asked.append(promql)
         if self.fails:
             return SourceError(FailReason.TIMEOUT, "too slow")
@@ -120,3 +122,20 @@ def test_an_slo_that_a_reload_took_away_meanwhile_is_skipped(world: World) -> No
     world.adopt(slo("other", "b"))
     Source(world)
     assert verifier(world).once(before) is Verified.SKIPPED
+
+
+def test_another_scrape_interval_than_the_settings_say_is_told_once_for_a_metric(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world = World(slo("x", budget=BUDGET), slo("z", "b", budget=BUDGET), at=AT)
+    world.fill()
+    snapshot = world.run()
+    source, turns = Source(world), verifier(world)
+    source.samples = 40.0  # in 10 minutes: every 15 s
+    capsys.readouterr()
+    for _ in range(4):
+        turns.once(snapshot)
+    said = [line for line in capsys.readouterr().out.splitlines() if "scrape_interval_differs" in line]
+    assert len(said) == 1
+    assert all(text in said[0] for text in ("metric=r", "seems=15", "settings=30"))
+    world.asker.close()
