@@ -65,12 +65,23 @@ def bench_goals(result: Result) -> list[dict[str, Any]]:
     ]
 
 
+MANY = 10_000  # SLOs, from which on these count
+MOST_MIB, MOST_PAGE_SECONDS, MOST_START_SECONDS = 512, 0.5, 10.0
+
+
 def soak_goals(slos: int, seen: Result) -> list[dict[str, Any]]:
     """The same for a soak: `seen` has what was watched."""
     longest = TICK_SECONDS.get(slos)
     rows = [_at_most("missed slots", 0, seen.get("missed"))]
     if longest is not None:
         rows.append(_at_most(f"seconds of a slot with {slos:,} SLOs, p95", longest, seen.get("slot_p95")))
+    if slos >= MANY:
+        most = seen.get("resident_max")
+        rows += [
+            _at_most("MiB of memory at any time", MOST_MIB, None if most is None else most / 2**20),
+            _at_most("seconds for a scrape of /metrics, longest", MOST_PAGE_SECONDS, seen.get("page_max")),
+            _at_most("seconds until ready, from a store with 30 days", MOST_START_SECONDS, seen.get("ready")),
+        ]
     return rows
 
 

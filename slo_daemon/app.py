@@ -233,7 +233,7 @@ class Daemon:
         self._assessor.assess_all(self._clock.now())
         self._metrics.reload(ok=True, at=self._clock.now())
         self._deliverer.nudge()
-        heap.give_back()
+        heap.settle()
         log.info(
             "specification_loaded",
             slos=len(specification.slos),
@@ -286,6 +286,7 @@ class Daemon:
         self._deliverer.nudge()
         self._last_slot = monotonic()
         self._page.render(self.board.current, self._clock.now())  # so that no scrape has to wait for it
+        heap.give_back()
         if not self._reported:
             self._report()
 
@@ -307,7 +308,6 @@ class Daemon:
         ):  # a clock ahead would delete everything
             self._history.prune(now.slot.time)
         self._history.compact()
-        heap.give_back()
 
     def _on_recorded(self, _pilot: str) -> None:
         self._assessor.assess_all(self._clock.now())

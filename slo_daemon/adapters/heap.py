@@ -25,10 +25,15 @@ def be_frugal() -> None:
         libc.mallopt(_M_ARENA_MAX, _ARENAS)
 
 
-def give_back() -> None:
-    """What is free goes back to the system. What is there now is not searched for cycles again."""
+def settle() -> None:
+    """After much was loaded: what is there now is not searched for cycles again, what is free goes back."""
     gc.collect()
     gc.freeze()
+    give_back()
+
+
+def give_back() -> None:
+    """What is free goes back to the system."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

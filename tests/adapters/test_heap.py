@@ -29,6 +29,7 @@ def test_a_system_without_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     try:
         heap.be_frugal()
+        heap.settle()
         heap.give_back()
     finally:
         gc.unfreeze()
