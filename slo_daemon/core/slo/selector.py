@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import promql_parser
@@ -86,6 +87,7 @@ def unquote(quoted: str) -> str:
     return _ESCAPED.sub(lambda found: _PLAIN[found[0]], quoted[1:-1])
 
 
+@lru_cache(maxsize=32_768)  # each is read when its document is checked, and again when it is understood
 def parse_selector(text: str) -> Selector:
     """A vector selector such as `requests_total{code=~"5.."}`. Raises PromQLError."""
     parsed = _parse(text)
