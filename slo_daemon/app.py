@@ -282,6 +282,7 @@ class Daemon:
         if self.board.current.slot is None:  # the first values should not stand on half a window
             self._backfiller.caught_up.wait(min(CATCH_UP_SECONDS, slot.interval / 2))
         self._evaluator.run_slot(slot)
+        self._page.let_go()
         self._assessor.assess_all(self._clock.now())
         self._deliverer.nudge()
         self._last_slot = monotonic()

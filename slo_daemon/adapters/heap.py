@@ -7,18 +7,21 @@ through millions of them.
 
 import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # names of mallopt(3)
 _LARGE = 256 * 1024  # bytes from which on a piece is mapped for itself
 _ARENAS = 2
+_TURN = 0.001  # seconds until another thread has its turn: a scrape should not wait for a slot
 _SEARCH_AFTER = (50_000, 20, 50)  # new objects, and rounds, until cycles are looked for
 
 
 def be_frugal() -> None:
     """Before threads are started."""
     gc.set_threshold(*_SEARCH_AFTER)
+    sys.setswitchinterval(_TURN)
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)

@@ -389,3 +389,13 @@ def test_ten_thousand_slos_render_with_budgets_and_four_pairs_each_render_in_six
     print(f"{text.count(b'{')} series, {len(text)} bytes: {[round(1000 * s) for s in seconds]} ms")
     assert text.count(b"slo_alert_level{") == 10_000
     assert min(seconds) < 0.6
+
+
+def test_a_page_that_let_go_of_its_snapshot_is_rendered_again_when_it_is_asked_for() -> None:
+    page, old = MetricsPage(SelfMetrics()), healthy()
+    before = page.render(old, NOW)
+    page.let_go()
+    assert page.render(old, NOW) == before
+    page.let_go()
+    page.let_go()
+    assert page.render(old, NOW) == before

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import sys
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_a_crash_while_loading_leaves_the_search_on() -> None:
 
 
 def test_a_system_without_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = gc.get_threshold()
+    before, turn = gc.get_threshold(), sys.getswitchinterval()
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     try:
         heap.be_frugal()
@@ -34,3 +35,4 @@ def test_a_system_without_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+        sys.setswitchinterval(turn)

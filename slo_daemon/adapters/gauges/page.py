@@ -1,6 +1,6 @@
 """The whole /metrics page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from threading import Lock
 
@@ -13,12 +13,14 @@ from slo_daemon.core.snapshot import Snapshot
 class _Rendered:
     """The families of SLOs, with what they were rendered from."""
 
-    snapshot: Snapshot
+    snapshot: Snapshot | None  # None: it was let go
     stalled: bool
     parts: tuple[bytes, ...]
 
     def holds(self, snapshot: Snapshot, *, stalled: bool) -> bool:
         """Whether rendering that anew would give the same."""
+        if self.snapshot is None:
+            return False
         same = self.snapshot.slos is snapshot.slos and self.snapshot.slot == snapshot.slot
         return same and self.stalled == stalled
 
@@ -43,6 +45,13 @@ class MetricsPage:
         stalled = is_stalled(snapshot, now)
         pilots = self._of_pilots(snapshot, datetime.fromtimestamp(now, UTC).date(), stalled=stalled)
         return b"".join([*self._of_slos(snapshot, stalled=stalled), pilots, self._self_metrics.text()])
+
+    def let_go(self) -> None:
+        """There is a newer snapshot: keep the page, but not the values that it was rendered from."""
+        with self._turn:
+            last, self._pilots = self._rendered, None
+            if last is not None:
+                self._rendered = replace(last, snapshot=None)
 
     def _of_slos(self, snapshot: Snapshot, *, stalled: bool) -> tuple[bytes, ...]:
         before = self._rendered
