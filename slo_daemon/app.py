@@ -150,6 +150,7 @@ class Daemon:
         self._deliverer = Deliverer([self._delivery(sink, links) for sink in sinks])
         self._page = MetricsPage(self._metrics)
         self._reloading = threading.Lock()
+        self._quiet = threading.Event()  # never set: something to wait on
         self._started = self._clock.now()
         self._last_slot = monotonic()
         self._reported = self._abandoned = False
@@ -299,6 +300,8 @@ class Daemon:
         self._reporter.report_all(self._clock.now(), SlotTally(self._started, evaluated, missed))
 
     def _verify(self) -> None:
+        while self._evaluator.busy and not self._asker.stopping:
+            self._quiet.wait(0.1)
         if self._backfiller.idle:  # what is still being fetched would be called a difference
             self._verifier.once(self.board.current)
 

@@ -37,7 +37,10 @@ class Once:
 
 
 def evaluate_once(
-    settings: Settings, at: float | None, shown: Callable[[Progress], object] = lambda _: None
+    settings: Settings,
+    at: float | None,
+    shown: Callable[[Progress], object] = lambda _: None,
+    only: str | None = None,
 ) -> Once:
     """Evaluate everything once at `at` (Unix seconds; None: the latest slot). Raises SpecError and ValueError.
 
@@ -59,7 +62,7 @@ def evaluate_once(
         history = History(store, telemetry, CELL, PHASE_SPAN)
         backfiller = Backfiller(asker, history, clock, telemetry)
         evaluator = Evaluator(asker, history, store, board, clock, telemetry)
-        evaluator.adopt(_without_memory(loaded.specification), {})
+        evaluator.adopt(_without_memory(_only(loaded.specification, only)), {})
         with suppress(SourceError):  # the slot itself says what is wrong with the source
             backfiller.fill_phase(at, PHASE_SPAN)
         with suppress(SourceError):
@@ -79,6 +82,12 @@ class _NoRecords(MemoryStore):
     def records(self, *_: object, **__: object) -> Records:
         """Raises StoreError: nobody was asked."""
         raise StoreError("not_asked", "a single look has no store; ask the running daemon")
+
+
+def _only(specification: Specification, name: str | None) -> Specification:
+    """Just the SLOs of a name or id: the history of the others need not be fetched. All, where there is none such."""
+    slos = tuple(slo for slo in specification.slos if name in (slo.name, slo.id))
+    return replace(specification, slos=slos, pilots=()) if slos else specification
 
 
 def _without_memory(specification: Specification) -> Specification:

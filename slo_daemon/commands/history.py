@@ -59,7 +59,7 @@ def backfill(
             raise typer.Exit(Exit.USAGE) from error
         except SourceError as error:
             complain(
-                f"error: Prometheus does not answer: {error.detail}. What was fetched is kept; start again to go on."
+                f"error: Prometheus does not answer: {error.detail}\nWhat was fetched is kept; start again to go on."
             )
             raise typer.Exit(Exit.UNREACHABLE) from error
         except KeyboardInterrupt:
@@ -94,6 +94,8 @@ def _tell(found: Backfilled, output: Output) -> None:
         print("nothing is missing: all history that windows and budgets need is in the store")
     else:
         touched = f", {found.samples:,} samples" if found.samples is not None else ""
-        print(f"fetched {found.fetched:,} hours in {say_count(found.queries, 'query', 'queries')}{touched}")
+        print(
+            f"fetched {found.fetched:,} hours of questions in {say_count(found.queries, 'query', 'queries')}{touched}"
+        )
     for promql in found.refused:
         complain(f"not to be had now, so its windows stay incomplete: {promql}")

@@ -86,7 +86,7 @@ def explain(
 
     Example: slo-daemon explain availability --spec config/pilots --prometheus http://localhost:9090
     """
-    snapshot = _look(config, spec, prometheus, at).snapshot
+    snapshot = _look(config, spec, prometheus, at, slo).snapshot
     views = [
         view
         for view in snapshot.slos.values()
@@ -155,11 +155,17 @@ def _verdict(snapshot: Snapshot) -> Exit:
     return Exit.INCONCLUSIVE if None in met or not met else Exit.OK
 
 
-def _look(config: ConfigOption, spec: SpecOption, prometheus: PrometheusOption, at: AtOption) -> Once:
+def _look(
+    config: ConfigOption,
+    spec: SpecOption,
+    prometheus: PrometheusOption,
+    at: AtOption,
+    only: str | None = None,
+) -> Once:
     with told_problems():
         settings, slot = settings_of(config, spec, prometheus), moment(at)
         with fetching() as shown:
-            found = evaluate_once(settings, slot, shown)
+            found = evaluate_once(settings, slot, shown, only)
     source = found.snapshot.source
     if source is not None and not source.up:
         complain(f"error: Prometheus at {found.url} cannot be asked ({source.reason}): {source.detail}")

@@ -20,7 +20,7 @@ from slo_daemon.core.report import (
     Unreadable,
     changes,
 )
-from slo_daemon.core.slo.budget import FULL_COVERAGE, spent_out
+from slo_daemon.core.slo.budget import FULL_COVERAGE, BudgetState, spent_out
 from slo_daemon.core.slo.measurement import DataState, Measured, NoTraffic
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
@@ -138,7 +138,9 @@ def _budgets(report: Report) -> str:
         (
             say_name(view.instance),
             f"{SPENT_SYMBOLS[spent_out(budget)]} {say_left(budget)}",
-            NOTHING if budget.spent is None else say_share(budget.spent),
+            NOTHING
+            if budget.spent is None or budget.state is BudgetState.BACKFILLING
+            else say_share(budget.spent),
             str(budget.policy.window),
             say_share(budget.tally.coverage),
             say_forecast(budget) or NOTHING,

@@ -76,10 +76,10 @@ def budget(
     window which has just begun can be full. `pace`: the same over the last `pace_seconds`, for the forecast.
     `backfilling`: history of this window is still being fetched.
 
-    remaining = 1 - bad / (allowed * total). Events are measured against the events so far, also in a calendar window:
-    how many will come is not known. Slices of a calendar window are measured against those of the whole period, because
-    its length is known: ten minutes down on the first of the month spend the same as on the last. What was not seen is
-    taken to have been like the rest, which a state other than complete warns of.
+    remaining = 1 - bad / (allowed * total). A calendar window's budget is that of the whole period: its length is known,
+    and how many events it will bring is taken from those so far. So ten minutes down on the first of the month spend the
+    same as on the last, and a bad first minute does not spend a month. What was not seen is taken to have been like the
+    rest, which a state other than complete warns of.
 
     A target of 100 % allows nothing: anything bad leaves 0, nothing bad leaves 1.
     """
@@ -124,7 +124,7 @@ def _remaining(policy: BudgetPolicy, tally: Tally, at: float) -> float | None:
 def _measured(policy: BudgetPolicy, tally: Tally, at: float) -> float:
     """How many events or slices the budget is a share of."""
     window = policy.window
-    if policy.method is BudgetMethod.OCCURRENCES or not isinstance(window, CalendarWindow):
+    if not isinstance(window, CalendarWindow):
         return tally.total
     start, end = window.start(at), window.end(at)
     return tally.total * (end - start) / (at - start) if at > start else 0.0
@@ -151,8 +151,6 @@ def _forecast(
         return None
     left = remaining * policy.allowed * _measured(policy, tally, at) / tally.coverage  # bad ones
     speed = pace.bad / seen  # bad ones a second
-    if policy.method is BudgetMethod.OCCURRENCES:
-        speed -= policy.allowed * pace.total / seen  # every event earns its share
     if speed <= 0.0:
         return None
     exhausted_at = at + left / speed

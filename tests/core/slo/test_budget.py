@@ -63,8 +63,17 @@ def test_slices_of_a_calendar_window_are_measured_against_the_whole_period() -> 
     assert at_slot(policy(0.99, ROLLING, SLICES), passed).remaining == pytest.approx(-0.5)
 
 
-def test_events_of_a_calendar_window_are_measured_against_the_events_so_far() -> None:
-    assert at_slot(policy(0.99, MONTH, EVENTS), seen(5, 1_000)).remaining == pytest.approx(0.5)
+def test_events_of_a_calendar_window_are_measured_against_those_that_the_whole_period_will_bring() -> None:
+    """A third of September has passed: 3,000 events will come if it goes on like that, and 30 may be bad."""
+    assert at_slot(policy(0.99, MONTH, EVENTS), seen(5, 1_000)).remaining == pytest.approx(25 / 30)
+
+
+def test_a_bad_first_minute_does_not_spend_a_month() -> None:
+    start = MONTH.start(NOON_OF_THE_11TH)
+    left = budget(policy(0.999, MONTH, EVENTS), seen(30, 100), start + 60.0)
+    assert left.remaining is not None
+    assert left.remaining > 0.99
+    assert spent_out(left) is False
 
 
 def test_a_bad_slice_spends_the_same_on_the_first_and_on_the_last_day() -> None:
@@ -171,21 +180,21 @@ def test_a_rolling_budget_is_gone_when_the_pace_has_spent_the_rest(
 @pytest.mark.parametrize("window", [ROLLING, MONTH])
 @pytest.mark.parametrize("target", [0.99, 1.0])
 def test_a_budget_that_is_spent_is_gone_now(window: BudgetWindow, target: float) -> None:
-    assert at_slot(policy(target, window), seen(20, 1_000), seen(0, 100)).exhausted_at == NOON_OF_THE_11TH
+    assert at_slot(policy(target, window), seen(40, 1_000), seen(0, 100)).exhausted_at == NOON_OF_THE_11TH
 
 
 @pytest.mark.parametrize(
     ("pace", "days"),
     [
         (seen(0, 100), None),
-        (seen(1, 100), None),  # every event earns what it spends
-        (seen(1.2, 100), None),  # 25 days: October has a new budget by then
-        (seen(2, 100), 5.0),  # 5 are left, 2 go a day, 1 is earned
-        (seen(6, 100), 1.0),
-        (seen(3, 50, coverage=0.5), 1.0),
+        (seen(1, 100), None),  # 25 are left, which is 25 days: October has a new budget by then
+        (seen(1.2, 100), None),
+        (seen(2, 100), 12.5),
+        (seen(6, 100), 25 / 6),
+        (seen(3, 50, coverage=0.5), 25 / 6),
     ],
 )
-def test_a_calendar_budget_of_events_grows_with_the_events_to_come(pace: Tally, days: float | None) -> None:
+def test_a_calendar_budget_of_events_is_spent_by_every_bad_event(pace: Tally, days: float | None) -> None:
     found = at_slot(policy(0.99, MONTH), HALF_LEFT, pace).exhausted_at
 
     assert found == (None if days is None else pytest.approx(NOON_OF_THE_11TH + days * DAY))
@@ -208,7 +217,7 @@ def test_a_forecast_from_a_part_takes_the_rest_to_be_like_it() -> None:
     half = at_slot(policy(0.99, MONTH), seen(2.5, 500, coverage=0.5), seen(2, 100))
 
     assert half.state is BudgetState.PARTIAL
-    assert half.exhausted_at == pytest.approx(NOON_OF_THE_11TH + 5 * DAY)
+    assert half.exhausted_at == pytest.approx(NOON_OF_THE_11TH + 12.5 * DAY)
 
 
 # Properties.
