@@ -14,7 +14,7 @@ from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.window import Tally
 
 SHORTEST_LOOKBACK = 300  # seconds; lookbacks are multiples of it, as they are sums of 5-minute chunks
-LONGEST_LOOKBACK = 259_200  # seconds; 5-minute chunks are kept for so long
+LONGEST_LOOKBACK = 259_200  # seconds; what burns slower than that is the budget's own business
 _LEAST_FACTOR = 1.0  # below it the budget is not overspent
 _MOST_OF_WINDOW = 0.25  # that a default lookback may take
 _ROUNDING = 1e-9
