@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.budget import LONGEST_BUDGET
+from slo_daemon.core.slo.burn_rate import can_fire
 from slo_daemon.core.slo.query import Labels
 from slo_daemon.core.slo.slo import (
     DEFAULT_CLEAR_FOR,
@@ -74,6 +75,13 @@ def _read_slo(place: Place, owner: Owner) -> Slo | None:
     objective = read_objective(place.at("objective"), kind, place.at("sli"), alerts=True, burns=burns)
     indicator = read_indicator(place.at("sli"), kind, objective)
     budget, burn = read_budget(place.at("budget"), kind, objective, window)
+    if burns and budget is not None and burn is not None and objective is not None:
+        silent = not can_fire(burn, budget.allowed, budget.window.seconds)
+        if silent and objective.warning is None and objective.critical is None:
+            place.at("objective").warn(
+                "no value raises an alert: there are no thresholds, and no pair of lookbacks can fire",
+                "give warning and critical, or burn_rates.pairs that can",
+            )
     labels = read_labels(place.at("labels"))
     group_by = _read_group_by(place.at("group_by"), {**owner.labels, **dict(labels)})
     missing_data = _read_missing_data(place.at("missing_data"))

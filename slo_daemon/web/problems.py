@@ -19,7 +19,7 @@ _TITLES = {
     405: "Not this method",
     413: "Too large",
     415: "Not this content type",
-    422: "The values cannot be recorded",
+    422: "A value is not acceptable",
     429: "Too many requests",
     500: "slo-daemon failed",
     503: "Not now",

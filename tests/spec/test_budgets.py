@@ -173,6 +173,10 @@ REFUSED = [
      "shop.yaml:10:88: spec.slos[0].budget.burn_rates.pairs[0].long: 1h1m is no multiple of 5m; write 1h or 1h5m"),
 ]
 
+SILENT = (
+    "shop.yaml:9:18: warning: spec.slos[0].objective: no value raises an alert: there are no thresholds, and no pair of "
+    "lookbacks can fire; give warning and critical, or burn_rates.pairs that can"
+)
 DOUBTED = [
     (QUANTILE, "{window: 30d, target: 100%}",
      "shop.yaml:10:37: warning: spec.slos[0].budget.target: a target of 100% leaves no error budget"),
@@ -182,11 +186,13 @@ DOUBTED = [
     (RATIO.replace("99.9%", "90%"), "{window: 30d}",
      "shop.yaml:10:15: warning: spec.slos[0].budget: the default pair 1h and 5m is left out: with 10 % allowed no burn rate exceeds 10, and the threshold is 14.4; give burn_rates.pairs of your own, or leave it if that is enough"),
     (RATIO, "{calendar: day}",
+     SILENT,
      "shop.yaml:10:15: warning: spec.slos[0].budget: no default pair of lookbacks fits a budget of day (UTC): no burn rate alerts; give burn_rates.pairs of your own, or alert: false"),
     # pairs of one's own
     (RATIO, "{window: 30d, burn_rates: {pairs: [{severity: critical, share: 2%, long: 1h, short: 2h}]}}",
      "shop.yaml:10:99: warning: spec.slos[0].budget.burn_rates.pairs[0].short: the short lookback 2h is not shorter than the long one; a twelfth of it is usual: 5m"),
     (RATIO.replace("99.9%", "99%"), "{window: 30d, burn_rates: {pairs: [{severity: critical, share: 20%, long: 1h, short: 5m}]}}",
+     SILENT,
      "shop.yaml:10:78: warning: spec.slos[0].budget.burn_rates.pairs[0].share: this pair never fires: with 1 % allowed no burn rate exceeds 100, and the threshold is 144; write less than 13.9%"),
     (RATIO, "{window: 7d, burn_rates: {pairs: [{severity: critical, share: 2%, long: 1h, short: 5m}, {severity: warning, share: 10%, long: 1d, short: 2h}]}}",
      "shop.yaml:10:130: warning: spec.slos[0].budget.burn_rates.pairs[1].share: this pair fires at a burn rate of 0.7, which does not overspend the budget; write at least 14.3%, or leave it if that is meant"),

@@ -190,9 +190,6 @@ def lint_pairs(policy: BurnPolicy, allowed: float, budget_seconds: float) -> tup
             said = f"the short lookback {show_duration(pair.short)} is not shorter than the long one"
             usual = f"a twelfth of it is usual: {show_duration(_twelfth(pair.long))}"
             doubts.append(PairDoubt(index, "short", said, usual))
-        if pair.share > 1.0:
-            said = f"the pair waits until {pair.share:.3g} budgets are spent"
-            doubts.append(PairDoubt(index, "share", said, "write at most 100%"))
         if allowed > 0.0 and _never_fires(factor, allowed):
             most = pair.long / (budget_seconds * allowed)
             said = f"this pair never fires: {_why_never(factor, allowed)}"
@@ -203,6 +200,13 @@ def lint_pairs(policy: BurnPolicy, allowed: float, budget_seconds: float) -> tup
             what = f"at least {least:.3g}%" if least <= 100 else "a shorter lookback"
             doubts.append(PairDoubt(index, "share", said, f"write {what}, or leave it if that is meant"))
     return tuple(doubts)
+
+
+def can_fire(policy: BurnPolicy, allowed: float, budget_seconds: float) -> bool:
+    """Whether any pair can ever exceed its threshold."""
+    return any(
+        allowed <= 0.0 or not _never_fires(pair.factor(budget_seconds), allowed) for pair in policy.pairs
+    )
 
 
 def _never_fires(factor: float, allowed: float) -> bool:

@@ -227,10 +227,6 @@ def test_what_is_left_out_is_said_with_the_reason() -> None:
             ],
         ),
         (
-            BurnPair(Level.CRITICAL, 2.0, 3 * DAY, 6 * HOUR),
-            [("share", "the pair waits until 2 budgets are spent", "write at most 100%")],
-        ),
-        (
             BurnPair(Level.WARNING, 1.0, 40 * DAY, 3 * DAY),
             [
                 ("long", "the long lookback 40d is longer than the budget's window", "write less"),
