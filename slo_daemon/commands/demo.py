@@ -149,6 +149,7 @@ def _links(addresses: Addresses) -> Text:
         ("Prometheus", addresses.prometheus),
         ("Alertmanager", addresses.alertmanager),
         ("break it", f"curl -X POST '{addresses.service}/incident?kind=errors&seconds=120'"),
+        ("burn it", f"curl -X POST '{addresses.service}/incident?kind=outage&seconds=300'"),
     ):
         links.append(f"{name:>12}  ", style="bold")
         links.append(f"{url}\n")

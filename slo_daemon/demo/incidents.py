@@ -14,11 +14,12 @@ _DAY = 86400.0
 
 
 class IncidentKind(StrEnum):
-    """What rises in treatment: 5xx answers, slow answers, or both."""
+    """What rises in treatment: 5xx answers, slow answers, or both; in an outage nearly every answer is a 5xx."""
 
     ERRORS = "errors"
     LATENCY = "latency"
     OVERLOAD = "overload"
+    OUTAGE = "outage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,15 @@ class Incident:
 
     @classmethod
     def of(cls, kind: IncidentKind, start: float, seconds: float, *, severity: float = 1.0) -> "Incident":
-        """An incident of 3 % errors, 30 % slow answers, or both, times `severity`.
+        """An incident of 3 % errors, 30 % slow answers, or both, times `severity`; an outage has 90 % errors.
 
         At severity 1 a five minute window passes the pilot's critical thresholds (1 % errors; p95 60 ms, p99 150 ms)
         after less than two minutes.
         """
         fails = kind in (IncidentKind.ERRORS, IncidentKind.OVERLOAD)
         slow = kind in (IncidentKind.LATENCY, IncidentKind.OVERLOAD)
-        return cls(
-            kind, start, start + seconds, min(0.9, 0.03 * severity) * fails, min(0.9, 0.30 * severity) * slow
-        )
+        failing = 0.9 if kind is IncidentKind.OUTAGE else min(0.9, 0.03 * severity) * fails
+        return cls(kind, start, start + seconds, failing, min(0.9, 0.30 * severity) * slow)
 
     def overlap(self, begin: FloatArray, end: FloatArray) -> FloatArray:
         """Share of each step [begin, end) that lies inside the incident, 0 to 1."""

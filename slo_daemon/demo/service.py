@@ -1,6 +1,6 @@
 """The simulated search service: a real HTTP server with real /metrics on loopback.
 
-GET /metrics, and POST /incident?kind=errors|latency|overload&seconds=N to make treatment misbehave at once.
+GET /metrics, and POST /incident?kind=errors|latency|overload|outage&seconds=N to make treatment misbehave at once.
 """
 
 import math

@@ -134,7 +134,7 @@ def test_asked_for_incidents_can_be_ended(clock: SteppedClock) -> None:
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ("", "kind must be one of errors, latency, overload"),
+        ("", "kind must be one of errors, latency, overload, outage"),
         ("kind=fire&seconds=3", "kind must be one of errors, latency, overload"),
         ("kind=errors", "seconds must be a number from 0 to 3600"),
         ("kind=errors&seconds=nan", "seconds must be a number from 0 to 3600"),

@@ -191,7 +191,9 @@ def test_two_minutes_of_an_incident_pass_the_critical_thresholds_and_leave_contr
     assert error_rate[CONTROL] < 0.001
     assert p95[CONTROL] < 45
     assert p99[CONTROL] < 100
-    assert (error_rate[TREATMENT] > 0.01) == (kind in (IncidentKind.ERRORS, IncidentKind.OVERLOAD))
+    assert (error_rate[TREATMENT] > 0.01) == (
+        kind in (IncidentKind.ERRORS, IncidentKind.OVERLOAD, IncidentKind.OUTAGE)
+    )
     slow = kind in (IncidentKind.LATENCY, IncidentKind.OVERLOAD)
     assert (p95[TREATMENT] > 60) == slow
     assert (p99[TREATMENT] > 200) == slow
