@@ -136,8 +136,8 @@ def test_connections_are_kept_and_never_more_than_allowed(hostile: Hostile, sour
         with ThreadPoolExecutor(12) as pool:
             errors = [error for error, _ in pool.map(lambda _, s=source: asked(s, 10.0), range(48))]
         assert errors == [None] * 48
-        assert server.most_open <= 3
-    assert kept.connections <= 3
+        assert server.most_open <= 4  # three for slots, one more for what is asked behind them
+    assert kept.connections <= 4
     assert closed.connections == 48
 
 
