@@ -4,8 +4,6 @@ The rules of Sloth and Pyrra are written here from the shapes that these project
 their rules would be.
 """
 
-from collections.abc import Iterator
-
 from bench.history import FAILED_CODE, LATENCY, REQUESTS
 
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")
@@ -38,14 +36,6 @@ def direct_quantile(service: str, window: str, share: float) -> str:
     return f"histogram_quantile({share}, sum by (le) (increase({buckets}[{window}])))"
 
 
-def direct_set(service: str, *, full: bool) -> Iterator[tuple[str, str]]:
-    """(window, query) of everything that is asked for one service in one evaluation."""
-    yield from ((window, direct_ratio(service, window)) for window in WINDOWS)
-    if full:
-        for window in QUANTILE_WINDOWS:
-            yield from ((window, direct_quantile(service, window, share)) for share in QUANTILES)
-
-
 def grouped_totals(window: str) -> str:
     """The same sums for all services at once: total requests."""
     return f"sum by (service) (increase({REQUESTS}[{window}]))"
@@ -53,10 +43,6 @@ def grouped_totals(window: str) -> str:
 
 def grouped_failed(window: str) -> str:
     return f"sum by (service) (increase({REQUESTS}{{{ANY_FAILED}}}[{window}]))"
-
-
-def grouped_buckets(window: str) -> str:
-    return f"sum by (service, le) (increase({LATENCY}_bucket[{window}]))"
 
 
 def sloth_window(service: str, window: str) -> str:

@@ -10,10 +10,9 @@ from slo_daemon.core.slo.burn_rate import (
     DEFAULT_MIN_FAILURES,
     DEFAULT_PAIRS,
     default_pairs,
-    detection_seconds,
-    reset_seconds,
 )
 from slo_daemon.core.slo.window import CalendarUnit, CalendarWindow
+from tests.burn_times import detection_seconds, reset_seconds
 from tests.documents import DOCS, codes, first_codes, rows, text_of
 
 PAGE = text_of(DOCS / "budgets.md")

@@ -15,12 +15,11 @@ from slo_daemon.core.slo.burn_rate import (
     burn_levels,
     burn_rates,
     default_pairs,
-    detection_seconds,
     lint_pairs,
-    reset_seconds,
 )
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.window import Tally, Window
+from tests.burn_times import detection_seconds, reset_seconds
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 MONTH = 30 * DAY
