@@ -1,20 +1,22 @@
-"""A real Prometheus with a known history, hostile servers, and sources that are closed after each test."""
+"""A real Prometheus with a known history, hostile servers, sources and stores that are closed after each test."""
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from slo_daemon.adapters.database import DatabaseStore
 from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource
 from slo_daemon.demo.history import write_blocks
 from slo_daemon.demo.openmetrics import Series, scrape_times, steady_counter, steady_gauge, steady_histogram
 from slo_daemon.demo.servers import PrometheusServer
-from slo_daemon.ports import SourceError
+from slo_daemon.ports import SourceError, Store
 from tests.adapters.hostile_http import Answer, HostileServer
 from tests.adapters.nasty_labels import NASTY
+from tests.adapters.stores import STORES, open_store
 
 Hostile = Callable[..., HostileServer]
 SourceOf = Callable[..., PrometheusSource]
@@ -81,6 +83,26 @@ def source_of() -> Iterator[SourceOf]:
             return source
 
         yield make
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[DatabaseStore]:
+    """A store over the SQLite file `path`."""
+    with closing(open_store(path)) as opened:
+        yield opened
+
+
+@pytest.fixture(params=STORES)
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Each store that there is, in turn: what a contract says holds for all of them."""
+    made = STORES[request.param](tmp_path / "store.db")
+    yield made
+    made.close()
 
 
 def asked(source: PrometheusSource, deadline: float) -> tuple[SourceError | None, float]:

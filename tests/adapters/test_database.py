@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -26,17 +26,6 @@ from tests.adapters.stores import (
     state,
     transition,
 )
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[DatabaseStore]:
-    with closing(open_store(path)) as opened:
-        yield opened
 
 
 def image(path: Path) -> dict[str, bytes]:

@@ -3,7 +3,6 @@
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -17,22 +16,11 @@ from slo_daemon.adapters.database import DatabaseStore
 from slo_daemon.adapters.database.chunk_merge import Piece, beside, merged
 from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock, Column
 from slo_daemon.ports import StoreError
-from tests.adapters.stores import block, column, open_store, raw, refused, told
+from tests.adapters.stores import block, column, raw, refused, told
 
 ALL = {CELL: -inf, HOUR: -inf}
 GOOD, BAD, OTHER = column(code="200"), column(code="500"), column("other")
 Damage = str | tuple[str, bytes]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[DatabaseStore]:
-    with closing(open_store(path)) as opened:
-        yield opened
 
 
 @st.composite

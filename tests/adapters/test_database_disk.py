@@ -39,17 +39,6 @@ from tests.adapters.stores import (
 KILLS = 15
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[DatabaseStore]:
-    with closing(open_store(path)) as opened:
-        yield opened
-
-
 def run_on_small_disk(name: str, folder: Path) -> list[Any]:
     """On 8 MiB that only the program sees and that end with it; skips where nothing can be mounted."""
     mine = ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-Urm"]

@@ -38,11 +38,6 @@ def upgrade() -> None:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
 def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of the migrations, copied, as a later version would have it; returns the file of the next change."""
     folder = shutil.copytree(schema._FOLDER, tmp_path / "migrations % later")

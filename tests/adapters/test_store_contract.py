@@ -3,9 +3,7 @@
 Here: states, transitions, outbox, and what holds for all. `test_store_contract_people.py` goes on with what people tell.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +13,12 @@ from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import SloState, TransitionReason
 from slo_daemon.ports import Store, StoreError
-from tests.adapters.stores import STORES, act, incident, rating, removal, state, transition
+from tests.adapters.stores import act, incident, rating, removal, state, transition
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = STORES[request.param](tmp_path / "store.db")
-    yield made
-    made.close()
+@pytest.fixture
+def store(any_store: Store) -> Store:
+    return any_store
 
 
 def test_a_new_store_knows_nothing(store: Store) -> None:
@@ -210,7 +206,7 @@ def test_any_text_is_kept_as_text(store: Store, text: str) -> None:
     assert store.undelivered(text) == (transition(text, detail=text),)
 
 
-@pytest.mark.parametrize("store", ["database", "memory"], indirect=True)
+@pytest.mark.parametrize("any_store", ["database", "memory"], indirect=True)
 def test_many_threads_may_write_and_read_at_once(store: Store) -> None:
     """Half of the requests come twice, with the same key; nothing is lost or doubled, and ids are unique."""
 

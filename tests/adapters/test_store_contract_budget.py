@@ -1,24 +1,20 @@
 """What every Store does with the points of burn-down plots. See `test_store_contract.py`."""
 
-from collections.abc import Iterator
 from math import inf
-from pathlib import Path
 
 import pytest
 
 from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.ports import Store, StoreError
-from tests.adapters.stores import STORES, point, removal, state
+from tests.adapters.stores import point, removal, state
 
 HOUR, DAY = 3_600.0, 86_400.0
 NOW = 20_000 * DAY
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = STORES[request.param](tmp_path / "store.db")
-    yield made
-    made.close()
+@pytest.fixture
+def store(any_store: Store) -> Store:
+    return any_store
 
 
 def times(store: Store, slo_id: str = "shop/latency") -> list[float]:

@@ -1,8 +1,6 @@
 """What every Store does with chunks. See `test_store_contract.py`."""
 
-from collections.abc import Iterator
 from math import inf
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,17 +8,15 @@ import pytest
 from slo_daemon.core.slo.chunks import CELL, HOUR, Column
 from slo_daemon.ports import Store, StoreError
 from tests.adapters.nasty_labels import NASTY
-from tests.adapters.stores import STORES, block, column, told
+from tests.adapters.stores import block, column, told
 
 ALL = {CELL: -inf, HOUR: -inf}
 GOOD, BAD, OTHER = column(code="200"), column(code="500"), column("other")
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = STORES[request.param](tmp_path / "store.db")
-    yield made
-    made.close()
+@pytest.fixture
+def store(any_store: Store) -> Store:
+    return any_store
 
 
 def test_a_new_store_has_no_chunks(store: Store) -> None:

@@ -1,22 +1,18 @@
 """What every Store does with what people tell: incidents, feedback, idempotency keys, audit. See `test_store_contract.py`."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slo_daemon.core.pilot.records import IncidentChange, Severity
 from slo_daemon.ports import AuditEntry, KeyReusedError, Store, WriteKind
-from tests.adapters.stores import STORES, act, incident, rating
+from tests.adapters.stores import act, incident, rating
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = STORES[request.param](tmp_path / "store.db")
-    yield made
-    made.close()
+@pytest.fixture
+def store(any_store: Store) -> Store:
+    return any_store
 
 
 def test_an_incident_gets_an_id_and_comes_back_as_it_was(store: Store) -> None:

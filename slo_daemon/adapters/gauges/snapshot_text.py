@@ -17,7 +17,7 @@ from slo_daemon.core.pilot.readiness import LONGEST_SLOT_AGE
 from slo_daemon.core.pilot.records import IncidentSummary, Records, Severity
 from slo_daemon.core.pilot.verdict import Assessment, Truth, Verdict
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.budget import BudgetState
+from slo_daemon.core.slo.budget import Budget, BudgetState
 from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.measurement import DataState, Measured
 from slo_daemon.core.slo.phrases import say_objective
@@ -187,22 +187,32 @@ def _sli_ratio(row: _Row) -> str:
     return f"slo_sli_ratio{{{row.series.own}{row.series.ratio}{number_text(measured.good / measured.total)}\n"
 
 
+def _budget(row: _Row) -> Budget | None:
+    return row.evaluation.budget if row.evaluation is not None else None
+
+
+def _told_budget(row: _Row) -> Budget | None:
+    """None while the past is being fetched: a number of so little would be read as one of the whole window."""
+    budget = _budget(row)
+    return None if budget is None or budget.state is BudgetState.BACKFILLING else budget
+
+
 def _remaining(row: _Row) -> str:
-    budget = row.evaluation.budget if row.evaluation is not None else None
-    if budget is None or budget.remaining is None or budget.state is BudgetState.BACKFILLING:
+    budget = _told_budget(row)
+    if budget is None or budget.remaining is None:
         return ""
     left = number_text(budget.remaining)
     return f"slo_error_budget_remaining_ratio{{{row.series.own}{row.series.budget}{left}\n"
 
 
 def _budget_states(row: _Row) -> str:
-    budget = row.evaluation.budget if row.evaluation is not None else None
+    budget = _budget(row)
     return "" if budget is None else row.series.own.join(_BUDGET_STATES[budget.state.value])
 
 
 def _exhausted(row: _Row) -> str:
-    budget = row.evaluation.budget if row.evaluation is not None else None
-    if budget is None or budget.exhausted_at is None or budget.state is BudgetState.BACKFILLING:
+    budget = _told_budget(row)
+    if budget is None or budget.exhausted_at is None:
         return ""
     at = number_text(budget.exhausted_at)
     return f"slo_error_budget_exhausted_timestamp_seconds{{{row.series.own}}} {at}\n"
