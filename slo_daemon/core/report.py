@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from slo_daemon.core.pilot.pilot import Pilot, Role
+from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.records import Records
-from slo_daemon.core.pilot.verdict import Advice, Assessment, Effect, Finding, Truth, Verdict
+from slo_daemon.core.pilot.truth import Truth
+from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict
 from slo_daemon.core.slo.budget import FULL_COVERAGE
 from slo_daemon.core.slo.evaluation import Evaluation, WindowValue, windows
 from slo_daemon.core.slo.measurement import DataState

@@ -5,7 +5,8 @@ from typing import Any
 
 from slo_daemon.core.pilot.pilot import ExperimentMetric, Pilot, Role
 from slo_daemon.core.pilot.records import Feedback, Incident, Records
-from slo_daemon.core.pilot.verdict import NOT_JUDGED, Truth, Verdict
+from slo_daemon.core.pilot.truth import Truth
+from slo_daemon.core.pilot.verdict import NOT_JUDGED, Verdict
 from slo_daemon.core.report import PreviousReport, Report, SloFacts, Transitions, Unreadable, changes
 from slo_daemon.core.shapes import (
     Json,

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
-from slo_daemon.core.pilot.records import Records, Severity
+from slo_daemon.core.pilot.ramp import RampAdvice
+from slo_daemon.core.pilot.records import Override, Records, Severity
 from slo_daemon.core.pilot.verdict import Assessment, Finding
 from slo_daemon.core.quantity import Quantity, show_duration
 from slo_daemon.core.slo.budget import Budget, BudgetPolicy
@@ -142,6 +143,8 @@ def assessment_json(assessment: Assessment) -> Json:
         if opinion
         else None,
         "incidents": _incident_counts(assessment),
+        "ramp": ramp_json(assessment.ramp),
+        "holds": [override_json(hold) for hold in assessment.holds],
     }
 
 
@@ -155,8 +158,50 @@ def _finding_json(finding: Finding) -> Json:
         "value": number(finding.value),
         "interval": _interval(finding.interval),
         "n": number(finding.n),
-        "earliest": finding.earliest,
+        "earliest": _moment(finding.earliest),
+        "margin": number(finding.margin),
+        "window": finding.source.window or None,
+        "query": finding.source.query or None,
+        "source_time": _moment(finding.source.at),
+        "since": _moment(finding.since),
+        "blind": finding.blind,
+        "override": override_json(finding.override) if finding.override else None,
     }
+
+
+def override_json(override: Override) -> Json:
+    """A person's decision against the daemon's."""
+    return {
+        "id": override.id,
+        "pilot": override.pilot,
+        "kind": override.kind.value,
+        "criterion": override.criterion or None,
+        "by": override.by,
+        "reason": override.reason,
+        "created_at": rfc3339(override.created_at),
+        "expires_at": rfc3339(override.expires_at),
+        "revoked_at": _moment(override.revoked_at),
+        "revoked_by": override.revoked_by,
+    }
+
+
+def ramp_json(ramp: RampAdvice | None) -> Json | None:
+    """The planned, the served and the proposed share of users, as ratios; null without a planned ramp."""
+    if ramp is None:
+        return None
+    return {
+        "advice": ramp.advice.value,
+        "scheduled": number(ramp.scheduled),
+        "observed": number(ramp.observed),
+        "observed_detail": ramp.observed_detail,
+        "advised": number(ramp.advised),
+        "reasons": list(ramp.reasons),
+        "next_date": _moment(ramp.next_date),
+    }
+
+
+def _moment(at: float | None) -> str | None:
+    return None if at is None else rfc3339(at)
 
 
 def _incident_counts(assessment: Assessment) -> Json | None:

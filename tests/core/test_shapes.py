@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_daemon.core.pilot.pilot import Role
-from slo_daemon.core.pilot.verdict import Finding, Truth
+from slo_daemon.core.pilot.truth import Truth
+from slo_daemon.core.pilot.verdict import Finding
 from slo_daemon.core.shapes import assessment_json, evaluation_json, slo_json, transitions_json
 from slo_daemon.core.slo.book import entry_of
 from slo_daemon.core.slo.measurement import Measured

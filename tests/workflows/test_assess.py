@@ -5,8 +5,9 @@ from threading import Event, Thread
 
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.pilot import Pilot
+from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Records, Severity
-from slo_daemon.core.pilot.verdict import Advice, Verdict
+from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.core.snapshot import Snapshot, Specification
 from slo_daemon.ports import Act, StoreError
 from slo_daemon.workflows.assess import Assessor

@@ -17,7 +17,8 @@ from slo_daemon.core.pilot.pilot import (
 )
 from slo_daemon.core.pilot.records import IncidentSummary, Records, RecordsUnavailable, Severity
 from slo_daemon.core.pilot.satisfaction import ENOUGH_VOTES, Satisfaction, satisfaction
-from slo_daemon.core.pilot.verdict import NOT_JUDGED, Assessment, Finding, Truth, conclude
+from slo_daemon.core.pilot.truth import Truth
+from slo_daemon.core.pilot.verdict import NOT_JUDGED, Assessment, Finding, conclude
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.budget import FULL_COVERAGE, spent_out
 from slo_daemon.core.slo.evaluation import Evaluation

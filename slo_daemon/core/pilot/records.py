@@ -66,6 +66,46 @@ class Incident:
         )
 
 
+class OverrideKind(StrEnum):
+    """What a person may decide against the daemon, for a time."""
+
+    WAIVE = "waive"  # one criterion counts as passed, or one trigger does not fire
+    HOLD = "hold"  # the rollout is to be held, whatever the criteria say
+
+
+@dataclass(frozen=True, slots=True)
+class NewOverride:
+    """A person's decision. `criterion`: the text of the finding that is waived; empty for a hold."""
+
+    pilot: str
+    kind: OverrideKind
+    criterion: str
+    by: str
+    reason: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A recorded decision. It is in force until it expires or is revoked."""
+
+    id: int
+    pilot: str
+    kind: OverrideKind
+    criterion: str
+    by: str
+    reason: str
+    created_at: float
+    expires_at: float
+    revoked_at: float | None = None
+    revoked_by: str | None = None
+
+    def in_force(self, at: float) -> bool:
+        """Whether it counts at a time (Unix seconds)."""
+        end = self.expires_at if self.revoked_at is None else min(self.expires_at, self.revoked_at)
+        return self.created_at <= at < end
+
+
 @dataclass(frozen=True, slots=True)
 class NewFeedback:
     """A user's rating, 1 to 5, with what they said."""

@@ -5,24 +5,19 @@ against going on and something unknown, the verdict is INCONCLUSIVE, not READY.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from slo_daemon.core.pilot.criteria.evidence import Source
 from slo_daemon.core.pilot.pilot import Role
-from slo_daemon.core.pilot.records import Records, RecordsUnavailable
+from slo_daemon.core.pilot.ramp import Advice, RampAdvice
+from slo_daemon.core.pilot.records import Override, Records, RecordsUnavailable
 from slo_daemon.core.pilot.satisfaction import Satisfaction
+from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.slo.phrases import say_count
 from slo_daemon.core.slo.window import Slot
 
 NOT_JUDGED = "not_judged_yet"  # the reason of what a later version will judge
-
-
-class Truth(StrEnum):
-    """Kleene's three values."""
-
-    TRUE = "true"
-    FALSE = "false"
-    UNKNOWN = "unknown"
 
 
 class Verdict(StrEnum):
@@ -31,14 +26,6 @@ class Verdict(StrEnum):
     READY = "READY"
     NOT_READY = "NOT_READY"
     INCONCLUSIVE = "INCONCLUSIVE"
-
-
-class Advice(StrEnum):
-    """What the daemon proposes for the ramp; it never changes production."""
-
-    ADVANCE = "advance"
-    HOLD = "hold"
-    ROLLBACK = "rollback"
 
 
 class Effect(StrEnum):
@@ -71,7 +58,10 @@ class Finding:
     """One criterion, judged, with its evidence.
 
     `reason` is a name for machines, `detail` a sentence for people. `value`, `interval` and `n` as far as the
-    criterion has them. `earliest`: the first date on which an unmet criterion could pass, when that can be told.
+    criterion has them; `margin`: how far the value lies on the good side. `earliest` (Unix s): when an unmet criterion
+    could pass, where that can be told. `source`: the window, the query and the time that the value is of. `since`
+    (Unix s): for how long it has been in this state. `override`: of a person, while it is in force; it decides the
+    effect, whatever the state is. `blind`: a trigger that could not see for too long.
     """
 
     text: str
@@ -82,12 +72,17 @@ class Finding:
     value: float | None = None
     interval: tuple[float, float] | None = None
     n: float | None = None
-    earliest: str | None = None
+    earliest: float | None = None
+    margin: float | None = None
+    source: Source = field(default=Source())
+    since: float | None = None
+    override: Override | None = None
+    blind: bool = False
 
     @property
     def effect(self) -> Effect:
         """What it does to the verdict."""
-        return EFFECTS[self.role, self.state]
+        return Effect.PASS if self.override is not None else EFFECTS[self.role, self.state]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +99,18 @@ class Assessment:
     warnings: tuple[str, ...]
     records: Records | RecordsUnavailable
     satisfaction: Satisfaction | None
+    ramp: RampAdvice | None = None  # None without a planned ramp
+    holds: tuple[Override, ...] = ()  # people who want the rollout held
+
+    @property
+    def fired(self) -> tuple[Finding, ...]:
+        """The rollback triggers that have fired."""
+        return tuple(f for f in self.findings if f.effect is Effect.FIRE)
+
+    @property
+    def unseeing(self) -> tuple[Finding, ...]:
+        """The rollback triggers that cannot tell now whether they should fire."""
+        return tuple(f for f in self.findings if f.role is Role.ROLLBACK and f.effect is Effect.OPEN)
 
     @property
     def blockers(self) -> tuple[str, ...]:

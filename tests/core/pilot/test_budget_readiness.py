@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from slo_daemon.core.pilot.pilot import Role
-from slo_daemon.core.pilot.verdict import Assessment, Truth, Verdict
+from slo_daemon.core.pilot.truth import Truth
+from slo_daemon.core.pilot.verdict import Assessment, Verdict
 from slo_daemon.core.snapshot import SloView
 from tests.budgets import slices, spending, with_budget
 from tests.core.pilot.test_readiness import PLAIN, assessed, finding_of

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_daemon.core.pilot.pilot import Pilot, Role
+from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.readiness import Judged, assess
 from slo_daemon.core.pilot.records import Incident, Records, RecordsUnavailable, Severity
-from slo_daemon.core.pilot.verdict import NOT_JUDGED, Advice, Assessment, Finding, Truth, Verdict
+from slo_daemon.core.pilot.truth import Truth
+from slo_daemon.core.pilot.verdict import NOT_JUDGED, Assessment, Finding, Verdict
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.query import Absent, Failed, FailReason
 from slo_daemon.core.slo.slo import Slo

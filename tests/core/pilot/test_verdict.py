@@ -7,16 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_daemon.core.pilot.pilot import Role
-from slo_daemon.core.pilot.verdict import (
-    EFFECTS,
-    NOT_JUDGED,
-    Advice,
-    Effect,
-    Finding,
-    Truth,
-    Verdict,
-    conclude,
-)
+from slo_daemon.core.pilot.ramp import Advice
+from slo_daemon.core.pilot.truth import Truth
+from slo_daemon.core.pilot.verdict import EFFECTS, NOT_JUDGED, Effect, Finding, Verdict, conclude
 
 GOODNESS = {Verdict.NOT_READY: 0, Verdict.INCONCLUSIVE: 1, Verdict.READY: 2}
 BOLDNESS = {Advice.ROLLBACK: 0, Advice.HOLD: 1, Advice.ADVANCE: 2}
