@@ -42,7 +42,7 @@ def backfill_store(settings: Settings, share: float, shown: Callable[[Progress],
     try:
         history = History(store, counting, settings.evaluation.interval)
         at = clock.now()
-        history.adopt(loaded.specification.slos, at)
+        history.adopt(loaded.specification.watched, at)
         backfiller = Backfiller(asker, history, clock, counting)
         backfiller.check_clock()
         first = backfiller.progress(at)

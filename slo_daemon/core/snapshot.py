@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.slo.evaluation import Evaluation
+from slo_daemon.core.slo.measure import Measure, Watched
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.state import SloState
@@ -41,11 +42,20 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """All loaded documents. `hash` names their content, so a report can say what it judged by."""
+    """All loaded documents. `hash` names their content, so a report can say what it judged by.
+
+    `measures`: what pilots need to know beside their SLOs.
+    """
 
     slos: tuple[Slo, ...]
     pilots: tuple[Pilot, ...]
     hash: str
+    measures: tuple[Measure, ...] = ()
+
+    @property
+    def watched(self) -> tuple[Slo, ...]:
+        """Everything that is asked for: SLOs, and measures."""
+        return (*self.slos, *(measure.slo for measure in self.measures))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,7 @@ class Snapshot:
     assessments: Mapping[str, Assessment] = field(default_factory=dict)
     queries: int = 0  # sent in the last slot
     samples: int | None = None  # that the source touched for them, where it tells
+    measures: Mapping[str, Watched] = field(default_factory=dict)  # by instance id
 
     def of_pilot(self, pilot: str) -> tuple[SloView, ...]:
         """The SLOs of one pilot."""

@@ -12,7 +12,8 @@ from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.budget import BudgetState
 from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.chunks import HOUR, floor
-from slo_daemon.core.slo.evaluation import evaluate, unusable
+from slo_daemon.core.slo.evaluation import Evaluation, evaluate, unusable
+from slo_daemon.core.slo.measure import Watched
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.query import FailReason
 from slo_daemon.core.slo.seen import Seen
@@ -68,14 +69,20 @@ class Evaluator:
             old = self._board.current
             known = {key: view.state for key, view in old.slos.items()} if states is None else dict(states)
             at = self._clock.now()
-            self._history.adopt(specification.slos, at)
+            self._history.adopt(specification.watched, at)
             kept, gone = _bind(specification, known, old.slos, at)
+            measured = {measure.slo.id: measure.slo for measure in specification.measures}
             self._save(removals=[removal(state, at) for state in gone])
             self._board.change(
                 lambda now: replace(
                     now,
                     specification=specification,
                     slos=kept,
+                    measures={
+                        key: one
+                        for key, one in now.measures.items()
+                        if measured.get(one.instance.slo.id) == one.instance.slo
+                    },
                     assessments={
                         p.name: now.assessments[p.name]
                         for p in specification.pilots
@@ -96,6 +103,10 @@ class Evaluator:
                 self._outcome(instance, seen, look.source, before.slos.get(instance.id), slot)
                 for instance, seen in look.seen
             ]
+            measures = {
+                instance.id: Watched(instance, self._evaluated(instance, seen, slot), past.streak, past.days)
+                for instance, seen, past in look.measures
+            }
             _log_source(before.source, look.source)
             views, gone = _views(outcomes, before.slos, slot)
             transitions = [outcome.transition for outcome in outcomes if outcome.transition is not None]
@@ -109,6 +120,7 @@ class Evaluator:
                     slot=slot,
                     source=look.source,
                     slos=views,
+                    measures=measures,
                     queries=look.queries,
                     samples=look.samples,
                 )
@@ -152,18 +164,21 @@ class Evaluator:
         slot: Slot,
     ) -> Outcome:
         previous = view.state if view is not None else None
-        try:
-            evaluation = evaluate(instance, seen, slot)
-        except Exception as error:  # a bug in one SLO must not take the others along
-            told = view is not None and view.evaluation is not None and view.evaluation.reason
-            if told is not FailReason.INTERNAL:  # once, not in every slot
-                log.exception("slo_crashed", slo=instance.id)
-            self._telemetry.slots(failed=1)
-            detail = f"{CRASHED}: {error!r}"
-            evaluation = unusable(instance, slot, detail)
+        known = view is not None and view.evaluation is not None and view.evaluation.reason
+        evaluation = self._evaluated(instance, seen, slot, told=known is FailReason.INTERNAL)
         if source.reason == FailReason.CLOCK_SKEW:  # a slot of a wrong time must leave no trace
             return Outcome(evaluation, previous or SloState(instance.id, since=slot.time), None)
         return step(evaluation, previous, source_down=not source.up)
+
+    def _evaluated(self, instance: SloInstance, seen: Seen, slot: Slot, *, told: bool = False) -> Evaluation:
+        """`told`: that it crashes is told once, not in every slot."""
+        try:
+            return evaluate(instance, seen, slot)
+        except Exception as error:  # a bug in one SLO must not take the others along
+            if not told:
+                log.exception("slo_crashed", slo=instance.id)
+            self._telemetry.slots(failed=1)
+            return unusable(instance, slot, f"{CRASHED}: {error!r}")
 
     def _keep_points(self, views: Mapping[str, SloView], slot: Slot) -> None:
         """What is left of every budget, once an hour, for burn-down plots."""

@@ -41,6 +41,7 @@ class History:
         self.feeds: tuple[Feed, ...] = ()
         self.direct = QueryPlan()
         self.version = 0
+        self.fetched = 0  # pieces of the past that were fetched
 
     def adopt(self, slos: Iterable[Slo], at: float) -> None:
         """Keep what these SLOs need, and load what is stored of it."""
@@ -132,6 +133,7 @@ class History:
                 return {}
             taken = feed.over(rows, times, HOUR)
             blocks = [self._ledger.write_hours(feed, taken)]
+            self.fetched += 1
         self.save(blocks)
         return taken.failed
 
@@ -155,6 +157,7 @@ class History:
                     if hours is not None:
                         blocks.append(hours)
                         self._ledger.load(hours)
+            self.fetched += 1
         self.save(blocks)
         return failed
 

@@ -10,6 +10,7 @@ from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.evaluation import unseen
 from slo_daemon.core.slo.grouping import groups_in, split
+from slo_daemon.core.slo.measure import Watched
 from slo_daemon.core.slo.query import (
     LAST_SEEN_RANGE,
     Ask,
@@ -28,6 +29,7 @@ from slo_daemon.core.snapshot import SloView, Snapshot, SourceView
 from slo_daemon.ports import Clock, SourceError, Telemetry
 from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.history import History
+from slo_daemon.workflows.past import NO_PAST, Past, Pasts
 
 log = structlog.get_logger(__name__)
 CRASHED = "slo-daemon itself failed here, please report it"
@@ -44,6 +46,7 @@ NOT_THE_SOURCES = frozenset(  # reasons for which a question fails though the so
 )
 
 
+_Known = SloView | Watched
 _Found = tuple[
     SloInstance, Seen, Mapping[str, Reading]
 ]  # an instance, what is seen of it, the ages that are known
@@ -51,10 +54,14 @@ _Found = tuple[
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a slot has learned: the source, and what is seen of every instance that is to be judged."""
+    """What a slot has learned: the source, and what is seen of every instance that is to be judged.
+
+    `measures`: what is seen beside, with what the chunks of the past say of it.
+    """
 
     source: SourceView
     seen: Sequence[tuple[SloInstance, Seen]]
+    measures: Sequence[tuple[SloInstance, Seen, Past]]
     queries: int
     samples: int | None
 
@@ -67,6 +74,7 @@ class Looker:
         self._history = history
         self._clock = clock
         self._telemetry = telemetry
+        self._pasts = Pasts()
 
     def look(self, before: Snapshot, slot: Slot, deadline: float) -> Look:
         """Everything that can be known at `slot`; `deadline` in seconds of time.monotonic().
@@ -88,34 +96,68 @@ class Looker:
         direct: dict[Ask, Reading] = {}
         for query, reading in zip(plan.queries, readings[len(feeds) :], strict=True):
             direct.update(query.readings(reading))
-        found = self._found(before, slot, direct, failed)
-        asked = self._ask_ages(before, found, slot, deadline) if source.up else _Ages({}, 0, 0)
-        seen = [(instance, _with_ages(one, asked.of(instance), known)) for instance, one, known in found]
+        found, beside, pasts = self._found(before, slot, direct, failed)
+        everything = [*found, *beside]
+        asked = self._ask_ages(before, everything, slot, deadline) if source.up else _Ages({}, 0, 0)
+        seen = [(instance, _with_ages(one, asked.of(instance), known)) for instance, one, known in everything]
         return Look(
-            source, seen, count + asked.queries, None if samples is None else samples + (asked.samples or 0)
+            source,
+            seen[: len(found)],
+            [(*one, past) for one, past in zip(seen[len(found) :], pasts, strict=True)],
+            count + asked.queries,
+            None if samples is None else samples + (asked.samples or 0),
         )
 
     def _found(
         self, before: Snapshot, slot: Slot, direct: Mapping[Ask, Reading], failed: Mapping[str, Failed]
-    ) -> list[_Found]:
-        """Every instance, what is seen of it, and the ages that are known of its selectors."""
-        known: dict[str, dict[Labels, SloView]] = defaultdict(dict)
-        for view in before.slos.values():
+    ) -> tuple[list[_Found], list[_Found], list[Past]]:
+        """Every instance of SLOs and of measures, what is seen of it, and the ages that are known of its selectors.
+
+        And the past of each of the latter.
+        """
+        known: dict[str, dict[Labels, _Known]] = defaultdict(dict)
+        shown: list[_Known] = [*before.slos.values(), *before.measures.values()]
+        for view in shown:
             known[view.instance.slo.id][view.instance.group] = view
         found: list[_Found] = []
+        beside: list[_Found] = []
+        pasts: list[Past] = []
         with self._history.sight(slot.time) as sight:
             for slo in before.specification.slos:
-                views = known[slo.id]
-                try:
-                    found += self._seen(self._history.entries[slo.id], sight, direct, failed, views, slot)
-                except Exception as error:  # a bug in one SLO must not take the others along
-                    if not _told(views):
-                        log.exception("slo_crashed", slo=slo.id)
-                    self._telemetry.slots(failed=1)
-                    failure = Failed("", FailReason.INTERNAL, f"{CRASHED}: {error!r}")
-                    blind = Seen((), {"bug": failure}, 0.0)
-                    found += [(SloInstance(slo, group), blind, {}) for group in sorted(views) or [()]]
-        return found
+                found += self._guarded(slo, sight, direct, failed, known[slo.id], slot)
+            state = (self._history.version, self._history.fetched)
+            for measure in before.specification.measures:
+                slo = measure.slo
+                own = self._guarded(slo, sight, direct, failed, known[slo.id], slot)
+                beside += own
+                for instance, _, _ in own:
+                    entry = self._history.entries.get(slo.id)
+                    pasts.append(
+                        NO_PAST
+                        if entry is None or not sight.has(entry)
+                        else self._pasts.of(measure, entry, instance.group, sight, state)
+                    )
+        self._pasts.keep({measure.slo.id for measure in before.specification.measures})
+        return found, beside, pasts
+
+    def _guarded(
+        self,
+        slo: Slo,
+        sight: Sight,
+        direct: Mapping[Ask, Reading],
+        failed: Mapping[str, Failed],
+        views: Mapping[Labels, _Known],
+        slot: Slot,
+    ) -> list[_Found]:
+        try:
+            return self._seen(self._history.entries[slo.id], sight, direct, failed, views, slot)
+        except Exception as error:  # a bug in one SLO must not take the others along
+            if not _told(views):
+                log.exception("slo_crashed", slo=slo.id)
+            self._telemetry.slots(failed=1)
+            failure = Failed("", FailReason.INTERNAL, f"{CRASHED}: {error!r}")
+            blind = Seen((), {"bug": failure}, 0.0)
+            return [(SloInstance(slo, group), blind, {}) for group in sorted(views) or [()]]
 
     def _seen(
         self,
@@ -123,7 +165,7 @@ class Looker:
         sight: Sight,
         direct: Mapping[Ask, Reading],
         failed: Mapping[str, Failed],
-        views: Mapping[Labels, SloView],
+        views: Mapping[Labels, _Known],
         slot: Slot,
     ) -> list[_Found]:
         slo = entry.slo
@@ -165,7 +207,7 @@ class Looker:
         for instance, _, _ in found:
             if instance.slo.id in by_slo:
                 groups[instance.slo.id].append(instance.group)
-        slos = {slo.id: slo for slo in before.specification.slos}
+        slos = {slo.id: slo for slo in before.specification.watched}
         own = {
             slo_id: split(parts, slos[slo_id].group_by, groups[slo_id]) for slo_id, parts in by_slo.items()
         }
@@ -215,7 +257,7 @@ class _Ages:
         return self.own.get(instance.slo.id, {}).get(instance.group, {})
 
 
-def _told(views: Mapping[Labels, SloView]) -> bool:
+def _told(views: Mapping[Labels, _Known]) -> bool:
     """Whether a bug was met in the last slot already: it is told once, not in every slot."""
     return any(
         v.evaluation is not None and v.evaluation.reason is FailReason.INTERNAL for v in views.values()
@@ -223,7 +265,7 @@ def _told(views: Mapping[Labels, SloView]) -> bool:
 
 
 def _groups(
-    entry: Entry, sight: Sight, direct: Mapping[str, Reading], views: Mapping[Labels, SloView]
+    entry: Entry, sight: Sight, direct: Mapping[str, Reading], views: Mapping[Labels, _Known]
 ) -> list[Labels]:
     """The groups of an SLO: those that have samples and those that had.
 
@@ -241,7 +283,7 @@ def _groups(
     return sorted(found - {()}) or [()]
 
 
-def _known_ages(seen: Seen, view: SloView | None, slo: Slo, slot: Slot) -> Mapping[str, Reading]:
+def _known_ages(seen: Seen, view: _Known | None, slo: Slo, slot: Slot) -> Mapping[str, Reading]:
     """When the newest samples were, as the evaluation before learned it: still true where there are no fresh ones.
 
     Not if so much time has passed that samples may have come and gone since.

@@ -121,7 +121,8 @@ def _slices_key(slo: Slo, keys: Mapping[str, str]) -> str:
             how = f"in {unit.symbol or '1'}"
         case Throughput():
             how = "rate"
-    return f"slices: {slo.indicator.kind} {how} {slo.objective} of {' and '.join(keys.values())}"
+    kind = "proven slices" if slo.budget is not None and slo.budget.proven else "slices"
+    return f"{kind}: {slo.indicator.kind} {how} {slo.objective} of {' and '.join(keys.values())}"
 
 
 def wanted(entries: Iterable[Entry]) -> dict[str, Wanted]:

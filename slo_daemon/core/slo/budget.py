@@ -28,11 +28,15 @@ class BudgetState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BudgetPolicy:
-    """`target`: the ratio (0..1) of good events, or of slices that met, over `window`."""
+    """`target`: the ratio (0..1) of good events, or of slices that met, over `window`.
+
+    `proven`: a slice counts as missed only when its own events prove that, not when its value is read off; see streaks.
+    """
 
     window: BudgetWindow
     method: BudgetMethod
     target: float
+    proven: bool = False
 
     @property
     def allowed(self) -> float:

@@ -51,7 +51,7 @@ def see(
     columns = {name: sight.columns(key, slo.group_by, group) for name, key in entry.keys.items()}
     own = Parts(direct, 1.0, 1.0)
     if not entry.alone:
-        own = _parts(entry, columns, sight, slo.window.start(at), entry.note, failed)
+        own = parts_over(entry, columns, sight, slo.window.start(at), entry.note, failed)
         if direct:
             own = Parts({**own.readings, **direct}, own.coverage, own.answered)
     newest = sight.newest(entry.keys[entry.proof], columns[entry.proof]) if entry.proof else None
@@ -65,7 +65,7 @@ def see(
         whole = None
         if not isinstance(slo.indicator, Raw):
             note = f"summed over {slo.budget.window}"
-            whole = _parts(entry, columns, sight, begin, note, {})
+            whole = parts_over(entry, columns, sight, begin, note, {})
     else:
         counted = events(entry, columns, sight, starts)
         backfilling = not all(sight.backfilled(key, begin) for key in entry.keys.values())
@@ -84,7 +84,7 @@ def see(
     )
 
 
-def _parts(
+def parts_over(
     entry: Entry,
     columns: Mapping[str, Group],
     sight: Sight,
@@ -92,6 +92,7 @@ def _parts(
     note: str,
     failed: Mapping[str, Failed],
 ) -> Parts:
+    """The parts from `start` to the slot; `note` says to people how they came together."""
     readings: dict[str, Reading] = {}
     seen, answered = 0.0, 1.0
     for name, ask in entry.asks.items():

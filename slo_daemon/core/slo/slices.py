@@ -1,10 +1,12 @@
 """Slices of time: each 5-minute cell judged once, as met or missed, so that they can be counted like events.
 
 A slice is judged by its value, as one reads it off a graph; how sure that is does not matter, since thousands of them are
-summed. One without traffic is seen, but counts for nothing. One without data is not seen.
+summed. Where a budget says `proven`, it is missed only if its events prove that: of few events a single bad one does not,
+and a streak of days should not end by it. One without traffic is seen, but counts for nothing. One without data is not seen.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 import numpy as np
 
@@ -49,10 +51,12 @@ def _judged(entry: Entry, parts: Mapping[str, Part]) -> tuple[float, float] | No
     """(1 if it met, 1 if it counts); None for what was not seen."""
     if entry.proof and isinstance(parts[entry.proof], Absent):
         return None
-    measurement = entry.slo.indicator.measure(parts, Need(entry.slo.objective, 0.0, CELL))
+    budget, objective = entry.slo.budget, entry.slo.objective
+    proven = budget is not None and budget.proven
+    measurement = entry.slo.indicator.measure(parts, Need(objective, inf if proven else 0.0, CELL))
     match measurement:
-        case Measured(value=value):
-            return float(entry.slo.objective.met(value)), 1.0
+        case Measured(value=value, low=low, high=high):
+            return float(objective.met(objective.better(low, high) if proven else value)), 1.0
         case NoTraffic():
             return 0.0, 0.0
         case _:

@@ -1,0 +1,119 @@
+"""What the advice would look like in the tools that serve users: a flagd flag file, Argo Rollouts steps, a Flagger canary.
+
+Proposed, never applied: a person or a pipeline takes it over.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from slo_daemon.core.pilot.pilot import Cohort, Pilot
+from slo_daemon.core.pilot.ramp import RampAdvice
+from slo_daemon.core.slo.phrases import say_share
+
+PARTS = 1_000  # whole weights of flagd: a tenth of a percent each
+SCHEMA = "https://flagd.dev/schema/v0/flags.json"
+_RULE = re.compile(
+    r"""\s*([A-Za-z_][\w.]*)\s*(==|!=|>=|<=|>|<)\s*(?:(-?\d+(?:\.\d+)?)|'([^']*)'|"([^"]*)")\s*"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`flagd`: a whole flag file, for any JSON encoder. The other two: YAML, to be put where they belong.
+
+    `left_out`: cohorts whose criteria are no rule that flagd understands.
+    """
+
+    flagd: dict[str, Any]
+    argo_rollouts: str
+    flagger: str
+    left_out: tuple[str, ...]
+
+
+def propose(pilot: Pilot, advice: RampAdvice) -> Proposal:
+    """The proposal for a pilot with a planned ramp."""
+    rules = {cohort.name: _rule(cohort) for cohort in pilot.cohorts}
+    known = [rule for rule in rules.values() if rule is not None]
+    left_out = tuple(name for name, rule in rules.items() if rule is None)
+    return Proposal(
+        _flagd(pilot, advice, [] if left_out else known),
+        _argo(pilot, advice),
+        _flagger(pilot, advice),
+        left_out,
+    )
+
+
+def weights(share: float) -> tuple[tuple[str, int], ...]:
+    """Parts of treatment, off and control, in the order in which flagd deals users out.
+
+    Control stays as large as treatment, so that the two can be compared. In this order a wider step takes new users from
+    `off`: control users who become treatment users would spoil the experiment.
+    """
+    treatment = min(PARTS, max(0, round(share * PARTS)))
+    control = min(treatment, PARTS - treatment)
+    return (("treatment", treatment), ("off", PARTS - treatment - control), ("control", control))
+
+
+def flag_key(pilot: Pilot) -> str:
+    """The feature that is on, if it is one; else the pilot's name."""
+    on = [name for name, enabled in (pilot.features or {}).items() if enabled]
+    return on[0].replace("_", "-") if len(on) == 1 else pilot.name
+
+
+def _flagd(pilot: Pilot, advice: RampAdvice, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    fractional = {
+        "fractional": [
+            {"cat": [{"var": "$flagd.flagKey"}, {"var": "targetingKey"}]},
+            *([name, weight] for name, weight in weights(advice.advised)),
+        ]
+    }
+    targeting = (
+        fractional
+        if not rules
+        else {"if": [{"or": rules} if len(rules) > 1 else rules[0], fractional, "off"]}
+    )
+    flag = {
+        "state": "ENABLED",
+        "variants": {"treatment": True, "control": False, "off": False},
+        "defaultVariant": "off",
+        "targeting": targeting,
+        "metadata": {"pilot": pilot.name, "advice": advice.advice.value, "share": advice.advised},
+    }
+    return {"$schema": SCHEMA, "flags": {flag_key(pilot): flag}}
+
+
+def _rule(cohort: Cohort) -> dict[str, Any] | None:
+    """`orders > 10` as JsonLogic; None for what is no single comparison."""
+    match = _RULE.fullmatch(cohort.criteria)
+    if match is None:
+        return None
+    name, operator, amount, single, double = match.groups()
+    literal: float | str
+    if amount is not None:
+        literal = float(amount) if "." in amount else int(amount)
+    else:
+        literal = single if single is not None else double
+    return {operator: [{"var": name}, literal]}
+
+
+def _argo(pilot: Pilot, advice: RampAdvice) -> str:
+    """The canary steps from here on. Weights are whole percents."""
+    weight = round(advice.advised * 100)
+    return f"""# Argo Rollouts, spec.strategy.canary of the Rollout of {_plain(pilot.name)}: {advice.advice.value}, {say_share(advice.advised)} of the users
+steps:
+  - setWeight: {weight}
+  - pause: {{}}   # until the next step is advised
+"""
+
+
+def _flagger(pilot: Pilot, advice: RampAdvice) -> str:
+    weight = round(advice.advised * 100)
+    return f"""# Flagger, spec.analysis of the Canary of {_plain(pilot.name)}: {advice.advice.value}, {say_share(advice.advised)} of the users
+stepWeights: [{weight}]
+maxWeight: {max(1, weight)}
+"""
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
