@@ -22,7 +22,8 @@ _RULE = re.compile(
 class Proposal:
     """`flagd`: a whole flag file, for any JSON encoder. The other two: YAML, to be put where they belong.
 
-    `left_out`: cohorts whose criteria are no rule that flagd understands.
+    `left_out`: cohorts whose criteria are no rule that flagd understands; a person must add them. Where no rule is left,
+    the flag is for everybody.
     """
 
     flagd: dict[str, Any]
@@ -37,7 +38,7 @@ def propose(pilot: Pilot, advice: RampAdvice) -> Proposal:
     known = [rule for rule in rules.values() if rule is not None]
     left_out = tuple(name for name, rule in rules.items() if rule is None)
     return Proposal(
-        _flagd(pilot, advice, [] if left_out else known),
+        _flagd(pilot, advice, known),
         _argo(pilot, advice),
         _flagger(pilot, advice),
         left_out,
