@@ -13,12 +13,10 @@ from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.ramp import Advice, RampAdvice
 from slo_daemon.core.pilot.records import Override, Records, RecordsUnavailable
 from slo_daemon.core.pilot.satisfaction import Satisfaction
+from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.slo.phrases import say_count
 from slo_daemon.core.slo.window import Slot
-
-NOT_JUDGED = "not_judged_yet"  # the reason of what a later version will judge
-
 
 class Verdict(StrEnum):
     """What the findings come to."""
@@ -99,8 +97,10 @@ class Assessment:
     warnings: tuple[str, ...]
     records: Records | RecordsUnavailable
     satisfaction: Satisfaction | None
+    reason: str = ""  # why the verdict is what it is
     ramp: RampAdvice | None = None  # None without a planned ramp
     holds: tuple[Override, ...] = ()  # people who want the rollout held
+    trials: tuple[tuple[str, Trial], ...] = ()  # experiments by the name of their metric
 
     @property
     def fired(self) -> tuple[Finding, ...]:
@@ -115,31 +115,28 @@ class Assessment:
     @property
     def blockers(self) -> tuple[str, ...]:
         """What stands against going on, in sentences."""
-        return tuple(_against(f) for f in self.findings if f.effect in (Effect.BLOCK, Effect.FIRE))
+        return tuple(against(f) for f in self.findings if f.effect in (Effect.BLOCK, Effect.FIRE))
 
 
 def conclude(findings: Sequence[Finding]) -> tuple[Verdict, Advice, str]:
     """The verdict, the advice, and why. What is against counts first, then what is unknown; nothing judged is unknown."""
     by_effect = {effect: [f for f in findings if f.effect is effect] for effect in Effect}
     if by_effect[Effect.FIRE]:
-        return Verdict.NOT_READY, Advice.ROLLBACK, _against(by_effect[Effect.FIRE][0])
+        return Verdict.NOT_READY, Advice.ROLLBACK, against(by_effect[Effect.FIRE][0])
     if by_effect[Effect.BLOCK]:
-        return Verdict.NOT_READY, Advice.HOLD, _against(by_effect[Effect.BLOCK][0])
+        return Verdict.NOT_READY, Advice.HOLD, against(by_effect[Effect.BLOCK][0])
     if by_effect[Effect.OPEN] or not findings:
         return Verdict.INCONCLUSIVE, Advice.HOLD, _what_is_open(by_effect[Effect.OPEN])
     return Verdict.READY, Advice.ADVANCE, "every criterion is met"
 
 
-def _against(finding: Finding) -> str:
+def against(finding: Finding) -> str:
+    """What a finding says against going on, as a sentence."""
     if finding.effect is Effect.FIRE:
         return f"rollback trigger fired: {finding.text} ({finding.detail})"
     return finding.detail
 
 
 def _what_is_open(findings: Sequence[Finding]) -> str:
-    """First what somebody can do something about, then what this version cannot judge."""
-    unknown = [f"{f.text} ({f.detail})" for f in findings if f.reason != NOT_JUDGED]
-    later = sum(f.reason == NOT_JUDGED for f in findings)
-    if later:
-        unknown.append(f"{say_count(later, 'criterion', 'criteria')} that this version does not judge yet")
+    unknown = [f"{f.text} ({f.detail})" for f in findings]
     return f"not known: {'; '.join(unknown)}" if unknown else "nothing was judged"

@@ -1,0 +1,36 @@
+"""What the judges remember of a pilot from slot to slot: clocks and triggers of its criteria, and since when its stage is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from slo_daemon.core.pilot.criteria.hold import Hold
+from slo_daemon.core.pilot.criteria.watch import WatchState
+from slo_daemon.core.pilot.pilot import Pilot, Role
+
+CriterionKey = tuple[Role, str]  # role and text
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionMemory:
+    """Of one criterion: since when it is what it is, and the clocks of its comparisons by their text."""
+
+    watch: WatchState
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PilotMemory:
+    """`stage_since` (Unix s): when the document was first seen in its stage."""
+
+    stage: str = ""
+    stage_since: float | None = None
+    criteria: Mapping[CriterionKey, CriterionMemory] = field(default_factory=dict)
+
+    def in_stage(self, pilot: Pilot, at: float) -> "PilotMemory":
+        """The memory at a time, with the pilot's stage as it is then."""
+        if self.stage == pilot.stage.value and self.stage_since is not None:
+            return self
+        return PilotMemory(pilot.stage.value, at, self.criteria)
+
+
+NOTHING_REMEMBERED = PilotMemory()

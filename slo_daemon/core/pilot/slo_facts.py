@@ -1,0 +1,211 @@
+"""What evaluations say to criteria: a number with its interval, or why there is none; and whether SLOs are met."""
+
+from collections.abc import Iterable, Sequence
+from math import inf
+
+from slo_daemon.core.pilot.criteria.evidence import Evidence, Known, MetFact, Source, Unknown
+from slo_daemon.core.pilot.truth import Truth
+from slo_daemon.core.quantity import UNITS, show_duration
+from slo_daemon.core.slo.book import LAST_SEEN
+from slo_daemon.core.slo.budget import FULL_COVERAGE, Budget, BudgetState, spent_out
+from slo_daemon.core.slo.evaluation import Evaluation
+from slo_daemon.core.slo.measure import Watched
+from slo_daemon.core.slo.measurement import Measured
+from slo_daemon.core.slo.objective import Direction, Level
+from slo_daemon.core.slo.phrases import say_basis, say_evaluation, say_measured, say_minute, say_share
+from slo_daemon.core.slo.query import Reading
+from slo_daemon.core.slo.sli import Ratio
+from slo_daemon.core.slo.slo import Slo
+from slo_daemon.core.slo.state import SloState
+from slo_daemon.core.slo.streak import Streak
+from slo_daemon.core.slo.window import Slot
+
+LONGEST_SLOT_AGE = 300.0  # seconds; with long intervals it is three of them
+NOT_EVALUATED = "not_evaluated"
+_PERCENT, _NUMBER = UNITS["%"], UNITS[""]
+DAY = 86_400.0
+
+
+def too_old(evaluation: Evaluation | None, slot: Slot | None, at: float) -> str:
+    """Why an evaluation does not speak of the present; empty when it does."""
+    if evaluation is None or slot is None or evaluation.slot.time != slot.time:
+        return "not evaluated in the latest slot"
+    age = at - slot.time
+    if age > max(LONGEST_SLOT_AGE, 3 * slot.interval):
+        return f"last evaluated {show_duration(age)} ago"
+    return ""
+
+
+def source_of(evaluation: Evaluation | None, window: str = "") -> Source:
+    """Where an evaluation's value comes from."""
+    if evaluation is None:
+        return Source(window)
+    return Source(window or str(evaluation.instance.slo.window), _asked(evaluation.readings.items()), evaluation.slot.time)
+
+
+def _asked(readings: Iterable[tuple[str, Reading]]) -> str:
+    texts = [reading.promql for name, reading in readings if not name.startswith((LAST_SEEN, "fresh: "))]
+    return "; ".join(dict.fromkeys(text for text in texts if text))
+
+
+def number_of(evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
+    """The indicator's value with the range in which it surely lies."""
+    source, doubt = source_of(evaluation), too_old(evaluation, slot, at)
+    if doubt or evaluation is None:
+        return Unknown(NOT_EVALUATED, doubt, source=source)
+    objective, measurement = evaluation.instance.slo.objective, evaluation.measurement
+    if isinstance(measurement, Measured):
+        return Known(
+            measurement.value, measurement.low, measurement.high, objective.unit, measurement.total, measurement.limit,
+            source=source,
+        )  # fmt: skip
+    return Unknown(evaluation.reason.value, evaluation.detail, unit=objective.unit, source=source)
+
+
+def worst_of(found: Sequence[tuple[str, Evidence]], direction: Direction) -> Evidence:
+    """One number for all groups of an SLO: that of the worst. Groups that cannot be seen may be worse still."""
+    if len(found) == 1:
+        return found[0][1]
+    if not found:
+        return Unknown("no_group", "no group of it was seen yet")
+    known = [(name, one) for name, one in found if isinstance(one, Known)]
+    unseen = [(name, one) for name, one in found if isinstance(one, Unknown)]
+    if not known:
+        name, one = unseen[0]
+        return Unknown(one.reason, f"{name}: {one.detail}", source=one.source)
+    at_least = direction is Direction.AT_LEAST
+    name, worst = (min if at_least else max)(known, key=lambda pair: pair[1].value)
+    low = min(one.low for _, one in known)
+    high = max(one.high for _, one in known)
+    low, high = (low, worst.high) if at_least else (worst.low, high)
+    limit = worst.limit
+    if unseen:
+        low, high = (-inf, high) if at_least else (low, inf)
+        limit = unseen[0][1].reason
+    about = f"{name} is the worst of {len(found)} groups"
+    return Known(worst.value, low, high, worst.unit, worst.n, limit, about, worst.source)
+
+
+def budget_left(evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
+    """What is left of the error budget. What was seen only in part proves at most that it is spent."""
+    budget, doubt = evaluation.budget if evaluation else None, too_old(evaluation, slot, at)
+    window = str(budget.policy.window) if budget else ""
+    source = source_of(evaluation, window)
+    if doubt or budget is None:
+        return Unknown(NOT_EVALUATED, doubt or "its budget was not evaluated", source=source)
+    left, n = budget.remaining, budget.tally.total
+    if left is None:
+        return Unknown("no_traffic", f"nothing was counted in {window}", unit=_PERCENT, source=source)
+    about = f"of the error budget of {window}"
+    if budget.state is BudgetState.COMPLETE:
+        return Known(left, left, _most_left(budget, left), _PERCENT, n, "no_bucket_edge", about, source)
+    if spent_out(budget):
+        return Known(left, -inf, 0.0, _PERCENT, n, budget.state.value, about, source)
+    return Unknown(f"budget_{budget.state.value}", say_basis(budget), left, None, _PERCENT, n, source=source)
+
+
+def _most_left(budget: Budget, left: float) -> float:
+    tally = budget.tally
+    return 1.0 - (1.0 - left) * tally.least_bad / tally.bad if tally.bad > 0.0 else left
+
+
+def burn_rate(slo: Slo, evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
+    """How many times faster than allowed the budget goes, from the share of bad events over a window."""
+    found = number_of(evaluation, slot, at)
+    if isinstance(found, Unknown) or slo.budget is None:
+        return found if isinstance(found, Unknown) else Unknown("no_budget", f"{slo.name} has no error budget")
+    allowed = slo.budget.allowed
+    as_bad = isinstance(slo.indicator, Ratio) and not slo.indicator.as_good
+
+    def rate(share: float) -> float:
+        bad = share if as_bad else 1.0 - share
+        return bad / allowed if allowed > 0.0 else (inf if bad > 0.0 else 0.0)
+
+    ends = sorted((rate(found.low), rate(found.high)))
+    return Known(rate(found.value), *ends, _NUMBER, found.n, found.limit, source=found.source)
+
+
+def alert_level(state: SloState, evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
+    """The level. While nobody can look it is held, and could be a higher one."""
+    source = source_of(evaluation)
+    level = float(state.level)
+    unseen = too_old(evaluation, slot, at) or evaluation is None or evaluation.evidence is None
+    if unseen and not (evaluation is not None and evaluation.data_state.value == "no_traffic"):
+        return Known(level, level, float(Level.CRITICAL), _NUMBER, None, NOT_EVALUATED, source=source)
+    return Known(level, level, level, _NUMBER, source=source)
+
+
+def met_now(name: str, state: SloState | None, evaluation: Evaluation | None, slot: Slot | None, at: float) -> MetFact:
+    """Whether an SLO is met now. Met is what was seen whole, and what has no critical level any more."""
+    doubt = doubt_of(state, evaluation, slot, at)
+    source = source_of(evaluation)
+    if doubt is not None:
+        return MetFact(name, Truth.UNKNOWN, *doubt, source=source)
+    met = evaluation is not None and evaluation.met
+    return MetFact(
+        name, Truth.TRUE if met else Truth.FALSE, "met" if met else "missed", say_evaluation(evaluation), source=source
+    )
+
+
+def doubt_of(
+    state: SloState | None, evaluation: Evaluation | None, slot: Slot | None, at: float
+) -> tuple[str, str] | None:
+    """Why it cannot be told whether an SLO is met now, as a name and a sentence; None when it can."""
+    age = too_old(evaluation, slot, at)
+    if age or evaluation is None:
+        return NOT_EVALUATED, age
+    if evaluation.met is None:
+        return evaluation.reason.value, evaluation.reason.value
+    if evaluation.met and evaluation.coverage is not None and evaluation.coverage < FULL_COVERAGE:
+        window = evaluation.instance.slo.window
+        return "not_seen", f"met, but only {evaluation.coverage:.1%} of {window} was seen"
+    if evaluation.met and state is not None and state.level is Level.CRITICAL:
+        return "critical_level", "met again, but not for long enough to lower its critical level"
+    return None
+
+
+def met_for(name: str, watched: Watched | None, slot: Slot | None, at: float) -> MetFact:
+    """Whether an SLO has been met for the time that its streak is of."""
+    found = watched.streak if watched is not None else None
+    if watched is None or found is None or slot is None:
+        return MetFact(name, Truth.UNKNOWN, NOT_EVALUATED, "not evaluated in the latest slot")
+    evaluation = watched.evaluation
+    source = source_of(evaluation, show_duration(found.wanted))
+    age = too_old(evaluation, slot, at)
+    if age:
+        return MetFact(name, Truth.UNKNOWN, NOT_EVALUATED, age, found.seconds, found.earliest, source)
+    truth = Truth.UNKNOWN if found.met is None else Truth.TRUE if found.met else Truth.FALSE
+    return MetFact(name, truth, found.reason, say_streak(found, watched), found.seconds, found.earliest, source)
+
+
+def say_streak(found: Streak, watched: Watched) -> str:
+    """`11.3 of 14 days, earliest pass on 2026-11-29 (99.97 % overall, 99.8 % of slices good, 100 % seen)`."""
+    parts = []
+    if isinstance(found.whole, Measured):
+        parts.append(f"{say_measured(found.whole, watched.instance.slo.objective)} over all of it")
+    if found.slices.total > 0.0:
+        parts.append(f"{say_share(found.slices.good / found.slices.total)} of 5m slices good")
+    parts.append(f"{say_share(found.slices.coverage)} seen")
+    about = ", ".join(parts)
+    if found.met:
+        return f"met for {say_days(found.wanted)}: {about}"
+    length = f"{found.seconds / DAY:.1f} of {say_days(found.wanted)}"
+    if found.wanted < DAY:
+        length = f"{show_duration(max(0.0, found.seconds))} of {show_duration(found.wanted)}"
+    because = _BECAUSE.get(found.reason, found.reason.replace("_", " "))
+    return f"{length}, earliest pass on {say_minute(found.earliest)} UTC: {because} ({about})"
+
+
+_BECAUSE = {
+    "target_missed": "over the whole time the target is missed",
+    "slices_missed": "too many slices of time missed",
+    "not_seen": "too little of the time was seen",
+    "backfilling": "history is still being fetched",
+    "no_traffic": "nothing happened",
+}
+
+
+def say_days(seconds: float) -> str:
+    """`14 days`; shorter than a day as a duration."""
+    days = seconds / DAY
+    return f"{days:g} {'day' if days == 1 else 'days'}" if seconds >= DAY else show_duration(seconds)

@@ -1,0 +1,125 @@
+"""Experiments as they stand: the days of their counters as strata, and what these come to."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from slo_daemon.core.pilot.experiment.feasibility import Day as UserDay
+from slo_daemon.core.pilot.experiment.feasibility import Outlook, Question, outlook, planned_days
+from slo_daemon.core.pilot.experiment.outcome import ALPHA, Outcome, judge
+from slo_daemon.core.pilot.experiment.strata import (
+    Arm,
+    Stratum,
+    bucket_stratum,
+    comparable,
+    left_out_days,
+    planned_share,
+)
+from slo_daemon.core.pilot.measures import experiment_name
+from slo_daemon.core.pilot.pilot import ExperimentMetric, Pilot, SuccessMetric
+from slo_daemon.core.slo.measure import Day, Watched
+
+RECENT_DAYS = 7  # from which the users of the days to come are taken
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One experiment. `days`: what it was computed from, to tell whether it must be computed again.
+
+    `watched`: its counters at the latest slot; empty when nobody has looked yet.
+    """
+
+    metric: SuccessMetric
+    experiment: ExperimentMetric
+    watched: tuple[Watched, ...]
+    strata: tuple[Stratum, ...]
+    outcome: Outcome
+
+
+def trials_of(
+    pilot: Pilot, watched: Iterable[Watched], known: Mapping[str, Trial] | None = None
+) -> dict[str, Trial]:
+    """Every experiment of a pilot, by the metric's name. `known`: of an earlier slot, used again while nothing was counted."""
+    by_name: dict[str, list[Watched]] = defaultdict(list)
+    for one in watched:
+        by_name[one.instance.slo.name].append(one)
+    found = {}
+    for metric in pilot.success_metrics:
+        if isinstance(metric.source, ExperimentMetric):
+            own = tuple(by_name[experiment_name(metric.name)])
+            before = (known or {}).get(metric.name)
+            if before is None or before.metric != metric or _days(before.watched) != _days(own):
+                strata = strata_of(metric.source, pilot, own)
+                outcome = judge(metric.source, strata, left_out=left_out_days(metric.source, pilot))
+                found[metric.name] = Trial(metric, metric.source, own, strata, outcome)
+            else:
+                found[metric.name] = Trial(metric, metric.source, own, before.strata, before.outcome)
+    return found
+
+
+def outcome_at(trial: Trial, pilot: Pilot, alpha: float) -> Outcome:
+    """The outcome for another alpha than the usual one; without its course over time."""
+    if alpha == ALPHA:
+        return trial.outcome
+    left_out = left_out_days(trial.experiment, pilot)
+    return judge(trial.experiment, trial.strata, alpha=alpha, left_out=left_out, with_series=False)
+
+
+def strata_of(experiment: ExperimentMetric, pilot: Pilot, watched: Iterable[Watched]) -> tuple[Stratum, ...]:
+    """What was counted, day by day; days on which nothing was seen are left out."""
+    counted: dict[date, dict[str, dict[str, Arm]]] = defaultdict(lambda: defaultdict(dict))
+    for one in watched:
+        labels = dict(one.instance.group)
+        variant, bucket = labels.get(experiment.by, ""), labels.get(experiment.bucket, "")
+        for day in one.days:
+            if day.tally.coverage > 0.0:
+                arm = Arm(day.tally.total, day.tally.good)
+                counted[_date(day)][variant][bucket] = arm
+    found = []
+    for day, variants in sorted(counted.items()):
+        share = planned_share(experiment, pilot, day)
+        treatment, control = variants[experiment.treatment], variants[experiment.control]
+        if experiment.bucket:
+            buckets = sorted(treatment.keys() | control.keys())
+            none = Arm(0.0, 0.0)
+            arms = [[arm.get(bucket, none) for bucket in buckets] for arm in (treatment, control)]
+            found.append(bucket_stratum(day, *arms, share))
+        else:
+            none = Arm(0.0, 0.0)
+            found.append(Stratum(day, treatment.get("", none), control.get("", none), share))
+    return tuple(found)
+
+
+def outlook_of(trial: Trial, pilot: Pilot, margin: float, *, above: bool, at: float) -> Outlook | None:
+    """Whether the pilot will have users enough to show a lift past `margin`, at the pace of the last days.
+
+    The true lift is taken to be what the author expects, else the metric's target. None while nothing can be told.
+    """
+    lift = trial.outcome.lift
+    if lift.control.exposed <= 0.0 or lift.control.rate <= 0.0:
+        return None
+    expected = trial.experiment.expected_lift
+    truth = trial.metric.objective.target.base if expected is None else expected
+    question = Question(
+        margin, lift.control.rate, truth, above, expected_users=trial.experiment.expected_users
+    )
+    today = datetime.fromtimestamp(at, UTC).date()
+    seen = [
+        UserDay(s.day, s.treatment.exposed, s.control.exposed)
+        for s in comparable(trial.strata, left_out_days(trial.experiment, pilot))
+    ]
+    whole = [day for day in seen if day.day < today][-RECENT_DAYS:]
+    if not whole:
+        return None
+    pace = sum(day.treatment + day.control for day in whole) / len(whole)
+    coming = [day for day in planned_days(trial.experiment, pilot, pace) if day.day >= today]
+    return outlook(question, [*(day for day in seen if day.day < today), *coming])
+
+
+def _days(watched: Iterable[Watched]) -> list[tuple[object, object]]:
+    return [(one.instance.group, one.days) for one in watched]
+
+
+def _date(day: Day) -> date:
+    return datetime.fromtimestamp(day.start, UTC).date()
