@@ -10,7 +10,17 @@ from typing import TypeVar
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
-from slo_daemon.core.pilot.criteria.criterion import All, Any, Compare, Criterion, Met, Not, Op, Operand
+from slo_daemon.core.pilot.criteria.criterion import (
+    DEFAULT_SIGNIFICANCE,
+    All,
+    Any,
+    Compare,
+    Criterion,
+    Met,
+    Not,
+    Op,
+    Operand,
+)
 from slo_daemon.core.pilot.criteria.errors import CriterionError, Span
 from slo_daemon.core.pilot.criteria.grammar import GRAMMAR
 from slo_daemon.core.pilot.criteria.phrases import as_language
@@ -23,8 +33,10 @@ ValueT = TypeVar("ValueT")
 LONGEST = 500  # characters
 DEEPEST = 16  # levels of `not` and of `and` within `or`
 LONGEST_TIME = 10 * 365 * 86_400  # seconds
-DEFAULT_SIGNIFICANCE = 0.05
 _ESCAPED = re.compile(r"\\(.)")
+_SEVERAL_UNITS = re.compile(r"([0-9]+[a-z]+){2,}", re.ASCII)
+_MEANT = {"=": "==", "≤": "<=", "≥": ">=", "≠": "!=", "=<": "<=", "=>": ">=", "<>": "!=", "===": "=="}
+MOST_SIGNIFICANCE = 0.5
 _OPS = ", ".join(op.value for op in Op)
 _CLAUSES = {
     "over": Piece.WINDOW,
@@ -63,6 +75,37 @@ def _check_text(text: str) -> None:
     if odd is not None:
         said = f"character U+{ord(text[odd]):04X} does not belong in a criterion"
         raise CriterionError(text, odd + 1, said, "write it on one line, with plain spaces")
+
+
+def op_of(text: str) -> Op:
+    """A comparison. Raises QuantityError, as the other leaves do: what is wrong, a semicolon, what would be right."""
+    if text in {op.value for op in Op}:
+        return Op(text)
+    remedy = f"write {_MEANT[text]}" if text in _MEANT else f"the comparisons are {_OPS}"
+    raise QuantityError(f"{text[:30]!r} is no comparison; {remedy}")
+
+
+def literal_of(text: str) -> Quantity:
+    """A number with its unit; `1h30m`, which has none of its own, becomes seconds. Raises QuantityError."""
+    if _SEVERAL_UNITS.fullmatch(text):
+        return Quantity(Decimal(duration_of(text)), UNITS["s"])
+    return parse_quantity(text)
+
+
+def significance_of(text: str) -> float:
+    """The alpha of a test, as a percentage. Raises QuantityError."""
+    found = parse_quantity(text)
+    if found.dimension is not Dimension.RATIO or not 0.0 < found.base <= MOST_SIGNIFICANCE:
+        raise QuantityError(f"{found} is no level of significance; write for example 5% or 1%")
+    return found.base
+
+
+def duration_of(text: str) -> int:
+    """Seconds, at most ten years of them. Raises QuantityError."""
+    seconds = parse_duration(text)
+    if seconds > LONGEST_TIME:
+        raise QuantityError(f"{text} is longer than 10 years; write less")
+    return seconds
 
 
 @lru_cache(maxsize=1)
@@ -116,17 +159,21 @@ class _Reader:
                 places[_CLAUSES[clause.data]] = span or whole
             match clause.data:
                 case "over":
-                    operand = Operand(operand.name, operand.argument, self._duration(clause.children[0]))
+                    operand = Operand(
+                        operand.name, operand.argument, self._leaf(clause.children[0], duration_of)
+                    )
                 case "hold":
-                    hold = self._duration(clause.children[0])
+                    hold = self._leaf(clause.children[0], duration_of)
                 case "against":
                     against = self._name(_tree(clause.children[0]))
                 case "significant":
-                    significance = self._significance(clause)
+                    significance = DEFAULT_SIGNIFICANCE
+                    if clause.children:
+                        significance = self._leaf(clause.children[0], significance_of)
                 case _:
                     point = True
-        value = self._literal(literal)
-        compare = Compare(operand, self._op(op), value, hold, against, significance, point)
+        value = self._leaf(literal, literal_of)
+        compare = Compare(operand, self._leaf(op, op_of), value, hold, against, significance, point)
         return Placed(compare, places)
 
     def _operand(self, tree: Tree[Token], places: dict[Piece, Span]) -> Operand:
@@ -138,7 +185,7 @@ class _Reader:
                 case "argument":
                     argument, places[Piece.ARGUMENT] = self._name(_tree(part.children[0])), _span(part)
                 case _:
-                    window, places[Piece.WINDOW] = self._duration(part.children[0]), _span(part)
+                    window, places[Piece.WINDOW] = self._leaf(part.children[0], duration_of), _span(part)
         return Operand(name, argument, window)
 
     def _met(self, tree: Tree[Token], whole: Span) -> Placed[Span]:
@@ -151,7 +198,7 @@ class _Reader:
             if isinstance(part, Token):
                 strictly = True
             else:
-                duration, places[Piece.HOLD] = self._duration(part.children[0]), _span(part)
+                duration, places[Piece.HOLD] = self._leaf(part.children[0], duration_of), _span(part)
         met = Met(names, subject_tree.data != "any_slos", duration, strictly)
         return Placed(met, places, names=tuple(map(_span, found)))
 
@@ -167,38 +214,7 @@ class _Reader:
         name = self._name(tree)
         return name if str(tree.children[0]).startswith('"') else name.lower()
 
-    def _op(self, token: Tree[Token] | Token) -> Op:
-        given = str(token)
-        if given in {op.value for op in Op}:
-            return Op(given)
-        meant = {"=": "==", "≤": "<=", "≥": ">=", "≠": "!=", "=<": "<=", "=>": ">=", "<>": "!=", "===": "=="}
-        remedy = f"write {meant[given]}" if given in meant else f"the comparisons are {_OPS}"
-        raise self._wrong(_span(token), f"{given!r} is no comparison", remedy)
-
-    def _literal(self, token: Tree[Token] | Token) -> Quantity:
-        given = str(token)
-        if not re.fullmatch(r"([0-9]+[a-z]+){2,}", given):
-            return self._quantity(token, parse_quantity)
-        return Quantity(Decimal(self._duration(token)), UNITS["s"])  # 1h30m has no unit of its own
-
-    def _significance(self, clause: Tree[Token]) -> float:
-        if not clause.children:
-            return DEFAULT_SIGNIFICANCE
-        token = clause.children[0]
-        found = self._quantity(token, parse_quantity)
-        if found.dimension is not Dimension.RATIO or not 0.0 < found.base <= 0.5:
-            raise self._wrong(
-                _span(token), f"{found} is no level of significance", "write for example 5% or 1%"
-            )
-        return found.base
-
-    def _duration(self, token: Tree[Token] | Token) -> int:
-        seconds = self._quantity(token, parse_duration)
-        if seconds > LONGEST_TIME:
-            raise self._wrong(_span(token), f"{token} is longer than 10 years", "write less")
-        return seconds
-
-    def _quantity(self, token: Tree[Token] | Token, reader: Callable[[str], ValueT]) -> ValueT:
+    def _leaf(self, token: Tree[Token] | Token, reader: Callable[[str], ValueT]) -> ValueT:
         try:
             return reader(str(token))
         except QuantityError as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 
-from slo_daemon.core.pilot.criteria.criterion import Compare, Operand
+from slo_daemon.core.pilot.criteria.criterion import DEFAULT_SIGNIFICANCE, Compare, Operand
 from slo_daemon.core.pilot.criteria.meaning import Kind, Meaning
 from slo_daemon.core.pilot.criteria.placed import Piece
 from slo_daemon.core.quantity import Dimension, show_duration
@@ -304,12 +304,10 @@ def span_fault(seconds: int, piece: Piece, longest: int = LONGEST_BUDGET) -> Fau
 
 def settled(compare: Compare, vocabulary: Vocabulary) -> object:
     """What a comparison says, however it is written: equal for two that mean the same."""
-    meaning = vocabulary.meaning(compare.operand)
-    named = compare.operand if isinstance(meaning, Fault) else (meaning, compare.operand.window)
-    return (
-        named, compare.op, round(compare.literal.base, 12), compare.hold,
-        bool(compare.against), compare.significance, compare.point,
-    )  # fmt: skip
+    meaning, operand = vocabulary.meaning(compare.operand), compare.operand
+    named: object = operand if isinstance(meaning, Fault) else (meaning, operand.window)
+    alpha = compare.significance or DEFAULT_SIGNIFICANCE
+    return named, compare.op, round(compare.literal.base, 12), compare.hold, alpha, compare.point
 
 
 def _several(piece: Piece, name: str, found: list[Subject]) -> Fault:
