@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_origin
 
+from slo_daemon.core.spelling import did_you_mean
 from slo_daemon.spec import leaves
-from slo_daemon.spec.leaves import did_you_mean
 from slo_daemon.spec.load import SETTINGS, kind_of_document
 from slo_daemon.spec.nodes import Entry, Items, Node, Scalar, Table
 from slo_daemon.spec.pilot_shape import ApiVersion

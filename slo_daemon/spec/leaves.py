@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import NoReturn, TypeVar
 
@@ -29,6 +28,7 @@ from slo_daemon.core.slo.selector import (
     parse_raw,
     parse_selector,
 )
+from slo_daemon.core.spelling import did_you_mean
 from slo_daemon.spec.nodes import Form, Scalar
 from slo_daemon.spec.problems import shorten
 
@@ -60,18 +60,6 @@ ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 def wrong(message: str, remedy: str = "") -> NoReturn:
     """Refuse a value."""
     raise PydanticCustomError(WRONG, "{message}", {"message": message, "remedy": remedy})
-
-
-def closest(given: str, known: list[str]) -> str | None:
-    """The one of the known words that was probably meant."""
-    close = get_close_matches(given[:100], known, n=1, cutoff=0.6)
-    return close[0] if close else None
-
-
-def did_you_mean(given: str, known: list[str], what: str) -> str:
-    """The likeliest of the known words, or all of them."""
-    meant = closest(given, known)
-    return f"did you mean {meant!r}?" if meant else f"the {what} are {', '.join(known)}"
 
 
 def _scalar(value: object) -> Scalar:

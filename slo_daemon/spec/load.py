@@ -8,6 +8,7 @@ from hashlib import sha256
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.snapshot import Specification
+from slo_daemon.core.spelling import did_you_mean
 from slo_daemon.spec import leaves
 from slo_daemon.spec.nodes import Scalar, Table, to_data
 from slo_daemon.spec.pilot_shape import PilotShape, SlosShape
@@ -115,7 +116,7 @@ def kind_of_document(root: Place, known: list[str]) -> str | None:
             "name files with pilots and SLOs under specs",
         )
     else:
-        place.report(f"kind {shorten(kind)!r} is not known", leaves.did_you_mean(kind, known, "kinds"))
+        place.report(f"kind {shorten(kind)!r} is not known", did_you_mean(kind, known, "kinds"))
     return None
 
 

@@ -19,6 +19,7 @@ from slo_daemon.core.quantity import UNITS, show_duration
 from slo_daemon.core.slo.query import Labels
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Window
+from slo_daemon.core.spelling import did_you_mean
 from slo_daemon.spec import leaves
 from slo_daemon.spec.indicators import kind_of, read_indicator
 from slo_daemon.spec.objectives import read_objective
@@ -152,9 +153,7 @@ def _read_experiment(place: Place, spec: Place) -> ExperimentMetric | None:
         variant = place.at(key).read(leaves.text)
         if variant is not None and variant not in variants:
             known = sorted(variants)
-            remedy = (
-                leaves.did_you_mean(variant, known, "variants") if known else "list them under spec.variants"
-            )
+            remedy = did_you_mean(variant, known, "variants") if known else "list them under spec.variants"
             place.at(key).report(f"{variant!r} is not one of the variants", remedy)
     for key in ("exposed", "converted"):
         selector = place.at(key).read(leaves.selector)

@@ -7,7 +7,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from slo_daemon.spec.leaves import WRONG, closest, did_you_mean
+from slo_daemon.core.spelling import closest, did_you_mean
+from slo_daemon.spec.leaves import WRONG
 from slo_daemon.spec.nodes import Items, Node, Scalar, Table, to_input
 from slo_daemon.spec.problems import FieldPath, Mark, Problem, Severity, problem_at, shorten
 

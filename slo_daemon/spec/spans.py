@@ -6,7 +6,8 @@ from zoneinfo import available_timezones
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.budget import LONGEST_BUDGET
 from slo_daemon.core.slo.burn_rate import LONGEST_LOOKBACK, SHORTEST_LOOKBACK
-from slo_daemon.spec.leaves import closest, duration, text, wrong
+from slo_daemon.core.spelling import closest
+from slo_daemon.spec.leaves import duration, text, wrong
 from slo_daemon.spec.problems import shorten
 
 _NO_PLACES = {"localtime", "Factory"}  # in the zone database, and different on every machine or nowhere

@@ -1,9 +1,11 @@
-"""A criterion as a value. `str` prints it in the language, and the parser reads that back to an equal value."""
+"""A criterion as a value. `show` prints it in the language, and `parse` reads that back to an equal value."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from slo_daemon.core.quantity import Quantity
+
+DEFAULT_SIGNIFICANCE = 0.05  # of every interval, where nothing else is said
 
 
 class Op(StrEnum):
