@@ -130,9 +130,14 @@ def _contrast(strata: Sequence[Stratum], treatment: Sequence[float], control: Se
 
 
 def _binomial(arm: Arm) -> float:
-    """The variance of the rate. Users of yesterday who convert today may make it more than 1: then Poisson's."""
+    """The variance of the rate, without the bias that would add up over many days with few users each.
+
+    Users of yesterday who convert today may make the rate more than 1, and one user has no variance: then Poisson's.
+    """
     rate = arm.rate
-    return rate * (1.0 - rate) / arm.exposed if rate <= 1.0 else rate / arm.exposed
+    if arm.exposed < 2.0 or rate > 1.0:
+        return rate / arm.exposed
+    return rate * (1.0 - rate) / (arm.exposed - 1.0)
 
 
 def _off(part: Arm, whole: Arm) -> float:
