@@ -71,6 +71,20 @@ Share = Annotated[
         {"type": "string", "pattern": f"^ *{_NUMBER_PATTERN} *(%|ratio) *$", "examples": ["99%", "5%"]}
     ),
 ]
+InnerShare = Annotated[
+    float,
+    PlainValidator(leaves.inner_share),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^ *{_NUMBER_PATTERN} *(%|ratio) *$", "examples": ["3%", "50%"]}
+    ),
+]
+RelativeChange = Annotated[
+    float,
+    PlainValidator(leaves.relative_change),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^ *{_NUMBER_PATTERN} *(%|ratio) *$", "examples": ["15%", "-2%"]}
+    ),
+]
 Duration = Annotated[int, PlainValidator(leaves.duration), WithJsonSchema(_DURATION_SCHEMA)]
 DurationOrZero = Annotated[int, PlainValidator(leaves.duration_or_zero), WithJsonSchema(_DURATION_SCHEMA)]
 ShortDuration = Annotated[float, PlainValidator(leaves.short_duration), WithJsonSchema(_DURATION_SCHEMA)]

@@ -180,6 +180,22 @@ def share(value: object) -> float:
     return found.base
 
 
+def inner_share(value: object) -> float:
+    """A ratio between 0 % and 100 %, neither of them."""
+    found = share(value)
+    if not 0 < found < 1:
+        wrong(f"{quantity(value)} is out of range", "write a ratio between 0% and 100%, for example 3%")
+    return found
+
+
+def relative_change(value: object) -> float:
+    """A change as a ratio of what was before, more than -100 %: 0.15 for 15 %."""
+    found = quantity_of(Dimension.RATIO)(value)
+    if found.base <= -1:
+        wrong(f"{found} is out of range", "write a change such as 15%")
+    return found.base
+
+
 def duration(value: object) -> int:
     """Whole seconds, from 1 s to 10 years."""
     written = _scalar(value).text

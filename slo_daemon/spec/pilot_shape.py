@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from slo_daemon.core.pilot.pilot import Stage
+from slo_daemon.core.pilot.pilot import CountedUnit, Stage
 from slo_daemon.spec import leaves
 from slo_daemon.spec.leaf_types import (
     METRIC_KEY_SCHEMA,
@@ -14,7 +14,9 @@ from slo_daemon.spec.leaf_types import (
     Day,
     Duration,
     ExpressionText,
+    InnerShare,
     Name,
+    RelativeChange,
     SelectorText,
     Share,
     Text,
@@ -23,6 +25,7 @@ from slo_daemon.spec.leaf_types import (
 )
 from slo_daemon.spec.shape import Shape
 from slo_daemon.spec.slo_shape import Labels, SliShape, SloShape, TargetShape
+from slo_daemon.spec.splits import SplitLeaf
 
 
 class ApiVersion(StrEnum):
@@ -38,6 +41,9 @@ class FeedbackWord(StrEnum):
 
 
 StageWord = Annotated[Stage, PlainValidator(leaves.choice(Stage)), WithJsonSchema(choice_schema(Stage))]
+UnitWord = Annotated[
+    CountedUnit, PlainValidator(leaves.choice(CountedUnit)), WithJsonSchema(choice_schema(CountedUnit))
+]
 VersionWord = Annotated[
     ApiVersion, PlainValidator(leaves.choice(ApiVersion)), WithJsonSchema(choice_schema(ApiVersion))
 ]
@@ -90,10 +96,41 @@ class ExperimentShape(Shape):
     """Converted of exposed users, compared between two variants."""
 
     exposed: SelectorText = Field(description="Counter of users who saw a variant, each counted once.")
-    converted: SelectorText = Field(description="Counter of exposed users who did what was hoped for.")
+    converted: SelectorText = Field(
+        description="Counter of exposed users who did what was hoped for, each counted once."
+    )
     by: Text = Field(description="The label that names the variant.")
     control: Text = Field(description="The variant that is compared with.")
     treatment: Text = Field(description="The variant under test.")
+    unit: UnitWord | None = Field(
+        default=None,
+        description="What the counters count: users, each once, or requests, of which a user has several. Default: users.",
+    )
+    bucket: Text | None = Field(
+        default=None,
+        description="Label of hash buckets of users, for counters of requests: their differences tell how sure a lift is.",
+    )
+    independent: Truth | None = Field(
+        default=None, description="Whether requests are declared independent of each other; needs `because`."
+    )
+    because: Text | None = Field(default=None, description="Why requests are independent of each other.")
+    split: SplitLeaf | None = Field(
+        default=None,
+        description="How users are meant to be split. Default: ramp if the pilot has one, else equal.",
+    )
+    expected_users: Count | None = Field(
+        default=None,
+        description="Users of both variants at which an answer is expected; must not change later. Default: 50000.",
+    )
+    base_rate: InnerShare | None = Field(
+        default=None, description="Share of control that is thought to convert, e.g. 3%."
+    )
+    users_per_day: Count | None = Field(
+        default=None, description="New users a day that are reckoned with, both variants together."
+    )
+    expected_lift: RelativeChange | None = Field(
+        default=None, description="The relative lift that is reckoned with, e.g. 15%."
+    )
 
 
 class SuccessMetricShape(Shape):

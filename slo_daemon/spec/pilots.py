@@ -19,13 +19,13 @@ from slo_daemon.core.quantity import UNITS, show_duration
 from slo_daemon.core.slo.query import Labels
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Window
-from slo_daemon.core.spelling import did_you_mean
 from slo_daemon.spec import leaves
+from slo_daemon.spec.experiments import read_experiment, warn_of_objective
 from slo_daemon.spec.indicators import kind_of, read_indicator
 from slo_daemon.spec.objectives import read_objective
-from slo_daemon.spec.pilot_shape import ExperimentShape, PilotShape, RampShape
+from slo_daemon.spec.pilot_shape import PilotShape, RampShape
 from slo_daemon.spec.shape import Place
-from slo_daemon.spec.slos import RESERVED_LABELS, check_label_name, unique
+from slo_daemon.spec.slos import unique
 
 METRIC_WINDOW = 7 * 86_400  # seconds
 _SOURCES = ("sli", "experiment", "feedback")
@@ -46,7 +46,7 @@ def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | No
     if document is None:
         return None
     shape, metadata = document.spec, document.metadata
-    return Pilot(
+    pilot = Pilot(
         name=metadata.name,
         title=metadata.title or metadata.name,
         stage=shape.stage,
@@ -63,6 +63,11 @@ def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | No
         rollback_triggers=tuple(CriterionText(text, Role.ROLLBACK) for text in shape.rollback_triggers or ()),
         contacts=tuple(Contact(c.name, c.role, c.contact) for c in shape.escalation_contacts or ()),
     )
+    for metric in metrics:
+        if isinstance(metric.source, ExperimentMetric):
+            place = spec.at("success_metrics", metric.name)
+            warn_of_objective(place, metric.source, metric.objective, pilot)
+    return pilot
 
 
 def _ramp(shape: RampShape | None) -> Ramp | None:
@@ -137,33 +142,10 @@ def _read_success_metric(place: Place, name: str, spec: Place) -> SuccessMetric 
     if source == "feedback":
         return SuccessMetric(name, FeedbackMetric(), objective) if objective else None
     if source == "experiment":
-        experiment = _read_experiment(place.at("experiment"), spec)
+        experiment = read_experiment(place.at("experiment"), spec)
         return SuccessMetric(name, experiment, objective) if experiment and objective else None
     indicator = read_indicator(place.at("sli"), kind, objective)
     window = place.at("window").read(leaves.duration) or METRIC_WINDOW
     if indicator is None or objective is None:
         return None
     return SuccessMetric(name, MeasuredMetric(indicator, Window(window)), objective)
-
-
-def _read_experiment(place: Place, spec: Place) -> ExperimentMetric | None:
-    variants = {text for item in spec.at("variants").items() if (text := item.read(leaves.text)) is not None}
-    by = check_label_name(place.at("by"), RESERVED_LABELS)
-    for key in ("control", "treatment"):
-        variant = place.at(key).read(leaves.text)
-        if variant is not None and variant not in variants:
-            known = sorted(variants)
-            remedy = did_you_mean(variant, known, "variants") if known else "list them under spec.variants"
-            place.at(key).report(f"{variant!r} is not one of the variants", remedy)
-    for key in ("exposed", "converted"):
-        selector = place.at(key).read(leaves.selector)
-        if selector is not None and any(matcher.label == by for matcher in selector.matchers):
-            place.at(key).report(
-                f"the selector fixes the label {by!r}, which must name the variant", "remove that matcher"
-            )
-    shape = place.read(ExperimentShape.model_validate)
-    if shape is None:
-        return None
-    if shape.control == shape.treatment:
-        place.at("treatment").report("control and treatment are the same variant")
-    return ExperimentMetric(shape.exposed, shape.converted, shape.by, shape.control, shape.treatment)

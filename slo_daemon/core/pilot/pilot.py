@@ -78,15 +78,56 @@ class MeasuredMetric:
     window: Window
 
 
+class CountedUnit(StrEnum):
+    """What the counters of an experiment count."""
+
+    USERS = "users"  # each once, when first exposed and when first converted
+    REQUESTS = "requests"  # or sessions, or anything of which one user has several
+
+
+class SplitKind(StrEnum):
+    """How users are meant to be split between the variants."""
+
+    RAMP = "ramp"  # treatment gets the ramp's share, control the rest
+    EQUAL = "equal"
+    FIXED = "fixed"
+    UNCHECKED = "unchecked"  # nobody says, so nothing is checked
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The planned split. `treatment`: for FIXED its share (0..1) of the users in both variants together."""
+
+    kind: SplitKind
+    treatment: float = 0.5
+
+
+EXPECTED_USERS = 50_000
+
+
 @dataclass(frozen=True, slots=True)
 class ExperimentMetric:
-    """A success metric that compares two variants: converted of exposed users, split by the label `by`."""
+    """A success metric that compares two variants: converted of exposed units, split by the label `by`.
+
+    `bucket`: the label of hash buckets, empty without. `independent`: why the units are said not to depend on each
+    other, empty where nobody says so. `expected_users`: of both variants, at which an answer is expected; it tunes the
+    intervals and must not change while the pilot runs. The last three say what the author reckons with: the share of
+    control that converts, new users of both variants a day, and the true relative lift.
+    """
 
     exposed: Selector
     converted: Selector
     by: str
     control: str
     treatment: str
+    unit: CountedUnit = CountedUnit.USERS
+    bucket: str = ""
+    independent: str = ""
+    split: Split = Split(SplitKind.EQUAL)
+    expected_users: int = EXPECTED_USERS
+    base_rate: float | None = None
+    users_per_day: int | None = None
+    expected_lift: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,72 @@
-"""User satisfaction from ratings: the mean with its 95 % interval, decided only from enough votes.
+"""User satisfaction from ratings: the mean with its 95 % intervals, decided only from enough votes.
 
-Student's t interval ("The probable error of a mean", Biometrika 6, 1908); its quantile by the incomplete beta function.
-Below about 30 votes that interval claims more than it holds for skewed ratings, so it is shown and nothing is decided.
+Student's t interval ("The probable error of a mean", Biometrika 6, 1908) is for one look; its quantile by the incomplete
+beta function. The always-valid interval is wider and holds at all looks together: it is for criteria and gates, which
+look all the time. Below about 30 votes both claim more than they hold for skewed ratings, so nothing is decided.
 """
 
 from dataclasses import dataclass
 from math import sqrt
 
+from slo_daemon.core.pilot.always_valid import multiplier, normal_quantile
 from slo_daemon.core.pilot.records import Ratings
 from slo_daemon.core.slo.binomial import regularised_beta
 
 ENOUGH_VOTES = 30
 CONFIDENCE = 0.95
+EXPECTED_VOTES = 200  # at which an answer is expected: the always-valid interval is narrowest there
 LOWEST, HIGHEST = 1.0, 5.0
+SATISFIED = 4  # the lowest rating of a satisfied user
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """How many users gave each rating: `counts[0]` gave 1, `counts[4]` gave 5."""
+
+    counts: tuple[int, int, int, int, int]
+
+    @property
+    def count(self) -> int:
+        """All votes."""
+        return sum(self.counts)
+
+    @property
+    def total(self) -> int:
+        """The sum of the ratings."""
+        return sum(rating * count for rating, count in enumerate(self.counts, start=1))
+
+    @property
+    def squares(self) -> int:
+        """The sum of the squared ratings."""
+        return sum(rating * rating * count for rating, count in enumerate(self.counts, start=1))
+
+    @property
+    def satisfied(self) -> int:
+        """Votes of 4 and 5."""
+        return sum(self.counts[SATISFIED - 1 :])
+
+
+@dataclass(frozen=True, slots=True)
+class SatisfiedShare:
+    """The share (0..1) of votes of 4 and 5. `interval`: Wilson's, for one look; `always_valid`: None below 30 votes."""
+
+    votes: int
+    share: float
+    interval: tuple[float, float]
+    always_valid: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Satisfaction:
-    """Mean rating (1..5) with its two-sided 95 % interval; with fewer than two votes there is no interval."""
+    """Mean rating (1..5) with its two-sided 95 % interval for one look; with fewer than two votes there is none.
+
+    `always_valid`: the interval that holds at all looks together; None below 30 votes.
+    """
 
     votes: int
     mean: float
     interval: tuple[float, float] | None
+    always_valid: tuple[float, float] | None = None
 
     @property
     def enough(self) -> bool:
@@ -36,8 +81,8 @@ class Satisfaction:
         return f"{votes}, 95 % interval {self.interval[0]:.2f} to {self.interval[1]:.2f}"
 
 
-def satisfaction(ratings: Ratings) -> Satisfaction | None:
-    """None without a vote: there is no mean of nothing."""
+def satisfaction(ratings: Ratings | Votes, alpha: float = 1.0 - CONFIDENCE) -> Satisfaction | None:
+    """None without a vote: there is no mean of nothing. `alpha`: how often the intervals may leave the truth."""
     n = ratings.count
     if n == 0:
         return None
@@ -45,8 +90,42 @@ def satisfaction(ratings: Ratings) -> Satisfaction | None:
     if n == 1:
         return Satisfaction(n, mean, None)
     variance = (n * ratings.squares - ratings.total**2) / (n * (n - 1))  # whole numbers: nothing cancels
-    half = t_quantile(0.5 + CONFIDENCE / 2, n - 1) * sqrt(variance / n)
-    return Satisfaction(n, mean, (max(LOWEST, mean - half), min(HIGHEST, mean + half)))
+    half = t_quantile(1.0 - alpha / 2.0, n - 1) * sqrt(variance / n)
+    always = None
+    if n >= ENOUGH_VOTES:
+        spread = variance or _one_more(mean, n)
+        always = _within(LOWEST, mean, multiplier(n, EXPECTED_VOTES, alpha) * sqrt(spread / n), HIGHEST)
+    return Satisfaction(n, mean, _within(LOWEST, mean, half, HIGHEST), always)
+
+
+def satisfied_share(votes: Votes, alpha: float = 1.0 - CONFIDENCE) -> SatisfiedShare | None:
+    """The share of satisfied users with its intervals; None without a vote.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference" (J. Am. Stat. Assoc. 22, 1927).
+    """
+    n = votes.count
+    if n == 0:
+        return None
+    share = votes.satisfied / n
+    square = normal_quantile(1.0 - alpha / 2.0) ** 2
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    half = sqrt(square * (share * (1 - share) / n + square / (4 * n * n))) / (1 + square / n)
+    always = None
+    if n >= ENOUGH_VOTES:
+        smoothed = (votes.satisfied + 1) / (n + 2) if share in (0.0, 1.0) else share
+        reach = multiplier(n, EXPECTED_VOTES, alpha) * sqrt(smoothed * (1 - smoothed) / n)
+        always = _within(0.0, share, reach, 1.0)
+    return SatisfiedShare(n, share, _within(0.0, centre, half, 1.0), always)
+
+
+def _one_more(mean: float, n: int) -> float:
+    """The variance with one more vote, from the far end: that all users said the same does not make it certain."""
+    far = max(HIGHEST - mean, mean - LOWEST)
+    return far * far / (n + 1)
+
+
+def _within(lowest: float, centre: float, half: float, highest: float) -> tuple[float, float]:
+    return max(lowest, centre - half), min(highest, centre + half)
 
 
 def t_quantile(probability: float, degrees: int) -> float:
