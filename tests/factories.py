@@ -1,5 +1,6 @@
 """The seed's pilot and its records as core values, for tests that need no specification file."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ from slo_daemon.core.pilot.pilot import (
 )
 from slo_daemon.core.pilot.readiness import Judged, assess
 from slo_daemon.core.pilot.records import (
+    WEEK,
     Feedback,
     Incident,
     IncidentSummary,
@@ -27,6 +29,7 @@ from slo_daemon.core.pilot.records import (
     Records,
     RecordsUnavailable,
     Severity,
+    Votes,
 )
 from slo_daemon.core.quantity import parse_quantity
 from slo_daemon.core.slo.book import Entry, entry_of
@@ -357,7 +360,12 @@ def incidents_of(*incidents: Incident) -> IncidentSummary:
         total=len(incidents),
         open_by_severity={s: sum(i.severity is s and not i.resolved for i in incidents) for s in Severity},
         resolved_by_severity={s: sum(i.severity is s and i.resolved for i in incidents) for s in Severity},
-        started_since=sum(i.started_at >= NOW - 7 * DAY for i in incidents),
+        started={
+            WEEK: {
+                severity: sum(i.severity is severity and i.started_at >= NOW - WEEK for i in incidents)
+                for severity in Severity
+            }
+        },
         recent=tuple(newest[:10]),
     )
 
@@ -368,7 +376,9 @@ def ratings_of(*ratings: int, texts: Sequence[str] = ()) -> Ratings:
         Feedback(i, PILOT, f"user_{i}", rating, text, NOW - DAY + i, NOW - DAY + i, {})
         for i, (rating, text) in enumerate(zip(ratings, [*texts, *("" for _ in ratings)], strict=False), 1)
     ]
-    return Ratings(len(ratings), sum(ratings), sum(r * r for r in ratings), tuple(reversed(given[-5:])))
+    counts = Counter(ratings)
+    votes = Votes((counts[1], counts[2], counts[3], counts[4], counts[5]))
+    return Ratings(votes, tuple(reversed(given[-5:])))
 
 
 def records_of(incidents: Sequence[Incident] = (), ratings: Ratings | None = None) -> Records:

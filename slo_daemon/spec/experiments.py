@@ -10,6 +10,7 @@ from slo_daemon.core.pilot.pilot import (
     SplitKind,
 )
 from slo_daemon.core.slo.objective import Direction, Objective
+from slo_daemon.core.spelling import did_you_mean
 from slo_daemon.spec import leaves
 from slo_daemon.spec.pilot_shape import ExperimentShape
 from slo_daemon.spec.shape import Place
@@ -96,7 +97,7 @@ def _check_variant(place: Place, variants: set[str]) -> None:
     variant = place.read(leaves.text)
     if variant is not None and variant not in variants:
         known = sorted(variants)
-        remedy = leaves.did_you_mean(variant, known, "variants") if known else "list them under spec.variants"
+        remedy = did_you_mean(variant, known, "variants") if known else "list them under spec.variants"
         place.report(f"{variant!r} is not one of the variants", remedy)
 
 

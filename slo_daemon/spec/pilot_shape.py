@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from slo_daemon.core.pilot.pilot import CountedUnit, Stage
+from slo_daemon.core.pilot.records import VoteCounting
 from slo_daemon.spec import leaves
 from slo_daemon.spec.leaf_types import (
     METRIC_KEY_SCHEMA,
@@ -49,6 +50,9 @@ VersionWord = Annotated[
 ]
 FeedbackChoice = Annotated[
     FeedbackWord, PlainValidator(leaves.choice(FeedbackWord)), WithJsonSchema(choice_schema(FeedbackWord))
+]
+VotesWord = Annotated[
+    VoteCounting, PlainValidator(leaves.choice(VoteCounting)), WithJsonSchema(choice_schema(VoteCounting))
 ]
 
 
@@ -151,6 +155,15 @@ class SuccessMetricShape(Shape):
     )
 
 
+class FeedbackShape(Shape):
+    """How users' ratings count."""
+
+    votes: VotesWord = Field(
+        default=VoteCounting.NEWEST,
+        description="newest (default): of each user the newest rating is a vote; all: every rating is one.",
+    )
+
+
 class ContactShape(Shape):
     """Whom to call."""
 
@@ -175,6 +188,7 @@ class PilotSpecShape(Shape):
     features: dict[str, Truth] | None = Field(default=None, description="Feature flags: true is on.")
     variants: list[Text] | None = Field(default=None, min_length=1, description="Variants of the experiment.")
     slos: list[SloShape] = Field(min_length=1, description="What the service must keep during the pilot.")
+    feedback: FeedbackShape | None = Field(default=None, description="How users' ratings count.")
     success_metrics: SuccessMetrics | None = Field(
         default=None, description="What the pilot is meant to reach, by name."
     )

@@ -15,6 +15,7 @@ from slo_daemon.core.pilot.pilot import (
     Role,
     SuccessMetric,
 )
+from slo_daemon.core.pilot.records import VoteCounting
 from slo_daemon.core.quantity import UNITS, show_duration
 from slo_daemon.core.slo.query import Labels
 from slo_daemon.core.slo.slo import Slo
@@ -38,6 +39,7 @@ def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | No
     spec = root.at("spec")
     unique((item.at("name") for item in spec.at("cohorts").items()), "cohort")
     unique(spec.at("variants").items(), "variant")
+    _check_segments(spec)
     for key in ("go_live_criteria", "rollback_triggers"):
         unique(spec.at(key).items(), "text")
     _check_ramp(spec)
@@ -62,12 +64,22 @@ def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | No
         go_live_criteria=tuple(CriterionText(text, Role.GO_LIVE) for text in shape.go_live_criteria or ()),
         rollback_triggers=tuple(CriterionText(text, Role.ROLLBACK) for text in shape.rollback_triggers or ()),
         contacts=tuple(Contact(c.name, c.role, c.contact) for c in shape.escalation_contacts or ()),
+        votes=shape.feedback.votes if shape.feedback else VoteCounting.NEWEST,
     )
     for metric in metrics:
         if isinstance(metric.source, ExperimentMetric):
             place = spec.at("success_metrics", metric.name)
             warn_of_objective(place, metric.source, metric.objective, pilot)
     return pilot
+
+
+def _check_segments(spec: Place) -> None:
+    """Criteria name a cohort or a variant by its name alone."""
+    variants = {item.read(leaves.text) for item in spec.at("variants").items()}
+    for item in spec.at("cohorts").items():
+        name = item.at("name").read(leaves.text)
+        if name is not None and name in variants:
+            item.at("name").warn(f"{name!r} is a variant too: ratings of both are counted under this name")
 
 
 def _ramp(shape: RampShape | None) -> Ramp | None:

@@ -7,8 +7,8 @@ from threading import Lock
 import structlog
 
 from slo_daemon.core.pilot.pilot import Pilot
-from slo_daemon.core.pilot.readiness import INCIDENT_DAYS, Judged, assess
-from slo_daemon.core.pilot.records import Records, RecordsUnavailable
+from slo_daemon.core.pilot.readiness import Judged, assess
+from slo_daemon.core.pilot.records import Records, RecordsQuery, RecordsUnavailable
 from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.snapshot import Snapshot
 from slo_daemon.ports import Store, StoreError, Telemetry
@@ -16,7 +16,6 @@ from slo_daemon.workflows.board import Board
 
 log = structlog.get_logger(__name__)
 STORE_UNAVAILABLE = "store_unavailable"
-DAY = 86_400.0
 
 
 class Assessor:
@@ -43,7 +42,7 @@ class Assessor:
 
     def _records(self, pilot: Pilot, at: float) -> Records | RecordsUnavailable:
         try:
-            return self._store.records(pilot.name, since=at - INCIDENT_DAYS * DAY)
+            return self._store.records(pilot.name, RecordsQuery(at, votes=pilot.votes))
         except StoreError as error:
             self._telemetry.store_failed(error.reason)
             log.warning("records_unavailable", pilot=pilot.name, reason=error.reason, detail=error.detail)

@@ -8,6 +8,7 @@ from math import isfinite
 import structlog
 
 from slo_daemon.core.pilot.records import (
+    ContextValue,
     Feedback,
     Incident,
     IncidentChange,
@@ -29,8 +30,6 @@ LONGEST_CONTEXT_VALUE = 1_000
 LARGEST_WHOLE = 2**63 - 1
 AHEAD = 300.0  # seconds that a reporter's clock may be ahead of ours
 EARLIEST = 946_684_800.0  # the year 2000: an older time is a slip, milliseconds taken for seconds are in the far future
-
-ContextValue = str | int | float | bool | None
 
 
 class UnknownPilotError(Exception):

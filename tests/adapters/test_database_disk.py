@@ -19,7 +19,7 @@ from sqlalchemy import insert
 
 from slo_daemon.adapters.database import DatabaseStore, SqliteFile
 from slo_daemon.adapters.database.tables import feedback, incidents
-from slo_daemon.core.pilot.records import Severity
+from slo_daemon.core.pilot.records import RecordsQuery, Severity
 from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock
 from tests.adapters.stores import (
     ROOT,
@@ -252,6 +252,6 @@ def test_records_are_summed_up_without_loading_them_all(path: Path) -> None:
                     for n in range(10_000)
                 ],
             )
-        assert quickest(lambda: store.records("shop", since=0.5)) < 0.3
+        assert quickest(lambda: store.records("shop", RecordsQuery(1.0))) < 0.3
         assert quickest(lambda: store.undelivered("am")) < 0.1
         assert quickest(lambda: store.record_feedback(rating(), act())) < 0.1

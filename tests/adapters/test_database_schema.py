@@ -7,6 +7,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,21 @@ from alembic.migration import MigrationContext
 
 from slo_daemon.adapters.database import schema
 from slo_daemon.adapters.database.tables import metadata
+from slo_daemon.core.pilot.records import Feedback, Incident, IncidentSource, RecordsQuery, Severity
 from slo_daemon.core.slo.chunks import HOUR
 from slo_daemon.ports import StoreError
-from tests.adapters.stores import act, block, column, incident, open_store, point, state, told, transition
+from tests.adapters.stores import (
+    act,
+    block,
+    column,
+    incident,
+    open_store,
+    point,
+    raw,
+    state,
+    told,
+    transition,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,8 +76,24 @@ def made_by_the_first_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         schema.revisions.cache_clear()
         with closing(open_store(path)) as store:
             store.commit_slot([state()], [transition()], ["am"])
-            store.record_incident(incident(), act("k1"))
     schema.revisions.cache_clear()
+    with raw(path) as connection:
+        connection.execute(
+            "INSERT INTO incidents VALUES (1, 'shop', 'down', 'critical', 'all of it', 1000.0, 1001.0, NULL, NULL)"
+        )
+        connection.execute(
+            "INSERT INTO incidents VALUES (2, 'shop', 'slow', 'info', '', 1100.0, 1101.0, 'over', 1200.0)"
+        )
+        connection.execute(
+            "INSERT INTO feedback VALUES (1, 'shop', 'ada', 4, 'good', 1500.0, 1501.0, '{\"n\": 1}')"
+        )
+        connection.execute(
+            "INSERT INTO idempotency_keys VALUES ('record_incident', 'shop', 'k1', ?, 1, 1001.0)",
+            [sha256(b"request").hexdigest()],
+        )
+        connection.execute(
+            "INSERT INTO audit VALUES (1, 1001.0, 'incidents', 'record_incident', 'shop', 1, 'k1')"
+        )
     return path
 
 
@@ -123,7 +152,15 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_and_keeps_its_data(
         with closing(open_store(path)) as store:
             assert store.states() == {"shop/latency": state()}
             assert store.undelivered("am") == (transition(),)
-            assert not store.record_incident(incident(), act("k1")).created
+            assert not store.record_incident(incident(), act("k1", content="request")).created
+            slow, down = store.incidents("shop")
+            assert down == Incident(1, "shop", "down", Severity.CRITICAL, "all of it", 1000.0, 1001.0)
+            assert (slow.id, slow.resolved, slow.source) == (2, True, IncidentSource.PEOPLE)
+            assert store.feedback("shop") == (
+                Feedback(1, "shop", "ada", 4, "good", 1500.0, 1501.0, {"n": 1}),
+            )
+            assert len(store.audit()) == 1
+            assert store.records("shop", RecordsQuery(2000.0)).overrides == ()
             store.save_chunks([block({column(): [1.0]})])
             assert told(store.chunks(["events"], {HOUR: 0.0})) == told([block({column(): [1.0]})])
             store.save_budget_points([point()])

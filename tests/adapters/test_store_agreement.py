@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from slo_daemon.adapters.memory_store import MemoryStore
-from slo_daemon.core.pilot.records import IncidentChange, NewFeedback, NewIncident, Severity
+from slo_daemon.core.pilot.alert_reports import AlertReport
+from slo_daemon.core.pilot.records import (
+    IncidentChange,
+    NewFeedback,
+    NewIncident,
+    NewOverride,
+    OverrideKind,
+    RecordsQuery,
+    Severity,
+    VoteCounting,
+    VotesQuery,
+)
 from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock, Column
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
-from slo_daemon.ports import Act, KeyReusedError, Store
+from slo_daemon.ports import Act, KeyReusedError, RowConflictError, Store
+from slo_daemon.ports.people import Row
 from tests.adapters.stores import block, open_store, told
 
 SINKS = ("am-0", "am-1")
@@ -97,6 +109,41 @@ ratings = st.builds(
     texts,
     times,
     contexts,
+    st.none() | st.sampled_from(["mobile", "both"]),
+    st.none() | st.sampled_from(["control", "both"]),
+)
+overrides = st.builds(
+    NewOverride,
+    st.sampled_from(PILOTS),
+    st.sampled_from(OverrideKind),
+    texts,
+    texts,
+    texts,
+    st.sampled_from([0.0, 10.5, 1e6, 2e9]),
+)
+alerts = st.builds(
+    AlertReport,
+    st.sampled_from(["f1", "f2"]),
+    times,
+    st.none() | times,
+    severities,
+    texts,
+    texts,
+)
+row_keys = st.none() | st.sampled_from(["r1", "r2"])
+vote_queries = st.builds(
+    VotesQuery,
+    st.none() | st.sampled_from([0.0, 0.5, 1e6]),
+    st.sampled_from(["", "mobile", "control", "both", "nobody"]),
+)
+record_queries = st.builds(
+    RecordsQuery,
+    times,
+    st.frozensets(st.sampled_from([0.0, 0.5, 10.0, 1e9]), max_size=3),
+    st.frozensets(vote_queries, max_size=4),
+    st.sampled_from(VoteCounting),
+    st.integers(0, 3),
+    st.integers(0, 3),
 )
 acts = st.builds(
     Act,
@@ -192,18 +239,43 @@ class TwoStores(RuleBasedStateMachine):
     def record_feedback(self, feedback: NewFeedback, act: Act) -> None:
         self.both(lambda store: store.record_feedback(feedback, act))
 
+    @rule(pilot=st.sampled_from(PILOTS), told=st.lists(alerts, max_size=3), act=acts)
+    def take_alerts(self, pilot: str, told: list[AlertReport], act: Act) -> None:
+        self.both(lambda store: store.take_alerts(pilot, told, act))
+
+    @rule(override=overrides, act=acts)
+    def record_override(self, override: NewOverride, act: Act) -> None:
+        self.both(lambda store: store.record_override(override, act))
+
+    @rule(pilot=st.sampled_from(PILOTS), number=st.integers(-1, 5), by=texts, act=acts)
+    def revoke_override(self, pilot: str, number: int, by: str, act: Act) -> None:
+        self.both(lambda store: store.revoke_override(pilot, number, by, act))
+
+    @rule(rows=st.lists(st.builds(Row, incidents, row_keys), max_size=3), act=acts)
+    def import_incidents(self, rows: list[Row[NewIncident]], act: Act) -> None:
+        mine = [replace(row, record=replace(row.record, pilot="shop")) for row in rows]
+        self.both(lambda store: store.import_incidents("shop", mine, act))
+
+    @rule(rows=st.lists(st.builds(Row, ratings, row_keys), max_size=3), act=acts)
+    def import_feedback(self, rows: list[Row[NewFeedback]], act: Act) -> None:
+        mine = [replace(row, record=replace(row.record, pilot="shop")) for row in rows]
+        self.both(lambda store: store.import_feedback("shop", mine, act))
+
+    @rule(query=record_queries)
+    def ask_for_records(self, query: RecordsQuery) -> None:
+        self.both(lambda store: store.records("shop", query))
+
     @rule()
     def reopen(self) -> None:
         self.database.close()
         self.database = open_store(self.path)
 
-    @rule(since=times, limit=st.integers(0, 3))
-    def ask(self, since: float, limit: int) -> None:
+    @rule(limit=st.integers(0, 3))
+    def ask(self, limit: int) -> None:
         self.both(lambda store: store.undelivered(SINKS[0], limit))
         self.both(lambda store: store.transitions(None, limit))
         self.both(lambda store: store.transitions("shop/a", limit))
         self.both(lambda store: store.audit(limit))
-        self.both(lambda store: store.records("shop", since, limit, limit))
         self.both(lambda store: store.incident("shop", limit))
 
     @invariant()
@@ -213,7 +285,8 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: tuple(store.undelivered(sink) for sink in SINKS))
         self.both(lambda store: tuple(store.incidents(pilot) for pilot in PILOTS))
         self.both(lambda store: tuple(store.feedback(pilot) for pilot in PILOTS))
-        self.both(lambda store: tuple(store.records(pilot, 10.0) for pilot in PILOTS))
+        self.both(lambda store: tuple(store.records(pilot, RecordsQuery(10.0)) for pilot in PILOTS))
+        self.both(lambda store: tuple(store.overrides(pilot) for pilot in PILOTS))
         self.both(lambda store: store.audit(1000))
         self.both(lambda store: tuple(store.budget_points(slo_id, 0.0) for slo_id in SLOS))
         self.both(lambda store: told(store.chunks(["events", "buckets", ""], {CELL: 0.0, HOUR: 0.0})))
@@ -224,6 +297,8 @@ def _answer(call: Callable[[Store], Any], store: Store) -> Any:
         return call(store)
     except KeyReusedError as error:
         return str(error)
+    except RowConflictError as error:
+        return error.rows
 
 
 def _with_kinds(value: Any) -> Any:

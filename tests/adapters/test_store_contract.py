@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from slo_daemon.adapters.memory_store import MemoryStore
-from slo_daemon.core.pilot.records import IncidentSummary, Ratings, Severity
+from slo_daemon.core.pilot.records import WEEK, IncidentSummary, Ratings, Records, RecordsQuery, Severity
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import SloState, TransitionReason
@@ -30,9 +30,10 @@ def test_a_new_store_knows_nothing(store: Store) -> None:
     assert store.feedback("shop") == ()
     assert store.audit() == ()
     none = dict.fromkeys(Severity, 0)
-    records = store.records("shop", since=0.0)
-    assert records.incidents == IncidentSummary(0, none, none, 0)
-    assert records.ratings == Ratings(0, 0, 0)
+    assert store.overrides("shop") == ()
+    assert store.records("shop", RecordsQuery(0.0)) == Records(
+        IncidentSummary(0, none, none, {WEEK: none}), Ratings()
+    )
     store.check()
 
 
@@ -212,7 +213,7 @@ def test_many_threads_may_write_and_read_at_once(store: Store) -> None:
 
     def write(n: int) -> int:
         store.commit_slot([state(f"shop/{n % 5}", float(n))], [transition("shop/0", n, float(n))], ["am"])
-        store.records("shop", since=0.0)
+        store.records("shop", RecordsQuery(0.0))
         store.undelivered("am")
         return store.record_incident(incident(f"incident {n // 2}"), act(f"key {n // 2}")).record.id
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from slo_daemon.core.pilot.records import IncidentChange, Severity
+from slo_daemon.core.pilot.records import WEEK, IncidentChange, RecordsQuery, Severity, Votes
 from slo_daemon.ports import AuditEntry, KeyReusedError, Store, WriteKind
 from tests.adapters.stores import act, incident, rating
 
@@ -205,29 +205,35 @@ def test_a_user_has_one_vote_and_it_is_the_newest(store: Store) -> None:
     store.record_feedback(rating("bob", 2, given_at=10.0), act())
     store.record_feedback(rating("bob", 3, given_at=10.0), act())  # of the same time: the later record
     store.record_feedback(rating("eve", 1, pilot="other"), act())
-    ratings = store.records("shop", since=0.0).ratings
+    ratings = store.records("shop", RecordsQuery(100.0)).ratings
+    assert ratings.votes == Votes((0, 0, 1, 0, 1))
     assert (ratings.count, ratings.total, ratings.squares) == (2, 5 + 3, 25 + 9)
     assert ratings.recent == store.feedback("shop")
-    assert store.records("shop", since=0.0, recent_feedback=3).ratings.recent == store.feedback(
+    assert store.records("shop", RecordsQuery(100.0, recent_feedback=3)).ratings.recent == store.feedback(
         "shop", limit=3
     )
 
 
 def test_incidents_are_summed_up_by_severity_state_and_start(store: Store) -> None:
-    over: dict[str, Any] = {"resolution": "done", "resolved_at": 5000.0}
+    over: dict[str, Any] = {"resolution": "done", "resolved_at": 450.0}
     store.record_incident(incident(started_at=100.0), act())
     store.record_incident(incident(started_at=200.0, **over), act())
     store.record_incident(incident(started_at=300.0, severity=Severity.INFO), act())
     store.record_incident(incident(started_at=400.0, severity=Severity.INFO, **over), act())
     store.record_incident(incident(started_at=400.0, severity=Severity.INFO, **over), act())
     store.record_incident(incident(started_at=400.0, pilot="other"), act())
-    summary = store.records("shop", since=200.0, recent_incidents=2).incidents
+    windows = frozenset({WEEK, 300.0, 299.9})
+    summary = store.records("shop", RecordsQuery(500.0, windows, recent_incidents=2)).incidents
     assert summary.total == 5
     assert summary.open_by_severity == {Severity.CRITICAL: 1, Severity.WARNING: 0, Severity.INFO: 1}
     assert summary.resolved_by_severity == {Severity.CRITICAL: 1, Severity.WARNING: 0, Severity.INFO: 2}
-    assert summary.started_since == 4  # one started at that very time
+    assert summary.started == {
+        WEEK: {Severity.CRITICAL: 2, Severity.WARNING: 0, Severity.INFO: 3},
+        300.0: {Severity.CRITICAL: 1, Severity.WARNING: 0, Severity.INFO: 3},  # one at that very time
+        299.9: {Severity.CRITICAL: 0, Severity.WARNING: 0, Severity.INFO: 3},
+    }
+    assert summary.started_since == 5
     assert summary.recent == store.incidents("shop", limit=2)
-    assert store.records("shop", since=200.1).incidents.started_since == 3
 
 
 def test_the_audit_names_who_wrote_what_and_leaves_repetitions_out(store: Store) -> None:

@@ -6,7 +6,7 @@ from threading import Event, Thread
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.pilot.ramp import Advice
-from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Records, Severity
+from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Records, RecordsQuery, Severity
 from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.core.snapshot import Snapshot, Specification
 from slo_daemon.ports import Act, StoreError
@@ -106,10 +106,8 @@ class SlowStore(MemoryStore):
         self.reading, self.go_on = Event(), Event()
         self._first = True
 
-    def records(
-        self, pilot: str, since: float, recent_incidents: int = 10, recent_feedback: int = 5
-    ) -> Records:
-        found = super().records(pilot, since, recent_incidents, recent_feedback)
+    def records(self, pilot: str, query: RecordsQuery) -> Records:
+        found = super().records(pilot, query)
         if self._first:
             self._first = False
             self.reading.set()

@@ -3,21 +3,37 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from threading import Lock
 
-from slo_daemon.adapters.database import budget_rows, chunk_rows, people_rows, slo_rows
+from slo_daemon.adapters.database import (
+    budget_rows,
+    chunk_rows,
+    feedback_rows,
+    import_rows,
+    incident_rows,
+    override_rows,
+    slo_rows,
+    written_rows,
+)
 from slo_daemon.adapters.database.sqlite_file import SqliteFile, upsert
 from slo_daemon.adapters.database.tables import budget_points, slo_states, state_values
+from slo_daemon.core.pilot.alert_reports import AlertCounts, AlertReport
 from slo_daemon.core.pilot.records import (
+    ALL_VOTES,
     Feedback,
     Incident,
     IncidentChange,
     NewFeedback,
     NewIncident,
+    NewOverride,
+    Override,
+    Ratings,
     Records,
+    RecordsQuery,
 )
 from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.chunks import ChunkBlock
 from slo_daemon.core.slo.state import SloState, Transition
-from slo_daemon.ports import Act, AuditEntry, Recorded
+from slo_daemon.ports import Act, AuditEntry, Imported, Recorded
+from slo_daemon.ports.people import Row
 
 _WRITE_STATE = upsert(slo_states, newer_by="last_slot")
 _WRITE_POINT = upsert(budget_points)
@@ -102,49 +118,85 @@ class DatabaseStore:
     def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
         """See ports.Store."""
         with self._file.write() as connection:
-            return people_rows.add_incident(connection, incident, act)
+            return incident_rows.add_incident(connection, incident, act)
 
     def change_incident(
         self, pilot: str, incident_id: int, change: IncidentChange, act: Act
     ) -> Incident | None:
         """See ports.Store."""
         with self._file.write() as connection:
-            return people_rows.change_incident(connection, pilot, incident_id, change, act)
+            return incident_rows.change_incident(connection, pilot, incident_id, change, act)
 
     def incident(self, pilot: str, incident_id: int) -> Incident | None:
         """See ports.Store."""
         with self._file.read() as connection:
-            return people_rows.read_incident(connection, pilot, incident_id)
+            return incident_rows.read_incident(connection, pilot, incident_id)
 
     def incidents(self, pilot: str, limit: int = 100) -> tuple[Incident, ...]:
         """See ports.Store."""
         with self._file.read() as connection:
-            return people_rows.read_incidents(connection, pilot, limit)
+            return incident_rows.read_incidents(connection, pilot, limit)
+
+    def take_alerts(self, pilot: str, reports: Sequence[AlertReport], act: Act) -> AlertCounts:
+        """See ports.Store."""
+        with self._file.write() as connection:
+            return incident_rows.take_alerts(connection, pilot, reports, act)
 
     def record_feedback(self, feedback: NewFeedback, act: Act) -> Recorded[Feedback]:
         """See ports.Store."""
         with self._file.write() as connection:
-            return people_rows.add_feedback(connection, feedback, act)
+            return feedback_rows.add_feedback(connection, feedback, act)
 
     def feedback(self, pilot: str, limit: int = 100) -> tuple[Feedback, ...]:
         """See ports.Store."""
         with self._file.read() as connection:
-            return people_rows.read_feedback(connection, pilot, limit)
+            return feedback_rows.read_feedback(connection, pilot, limit)
 
-    def records(
-        self, pilot: str, since: float, recent_incidents: int = 10, recent_feedback: int = 5
-    ) -> Records:
+    def record_override(self, override: NewOverride, act: Act) -> Recorded[Override]:
+        """See ports.Store."""
+        with self._file.write() as connection:
+            return override_rows.add_override(connection, override, act)
+
+    def revoke_override(self, pilot: str, override_id: int, by: str, act: Act) -> Override | None:
+        """See ports.Store."""
+        with self._file.write() as connection:
+            return override_rows.revoke_override(connection, pilot, override_id, by, act)
+
+    def overrides(self, pilot: str, limit: int = 100) -> tuple[Override, ...]:
         """See ports.Store."""
         with self._file.read() as connection:
+            return override_rows.read_overrides(connection, pilot, limit)
+
+    def import_incidents(self, pilot: str, rows: Sequence[Row[NewIncident]], act: Act) -> Imported:
+        """See ports.Store."""
+        ready = import_rows.incidents_import(rows)
+        with self._file.write() as connection:
+            return import_rows.carry_out(connection, pilot, ready, act)
+
+    def import_feedback(self, pilot: str, rows: Sequence[Row[NewFeedback]], act: Act) -> Imported:
+        """See ports.Store."""
+        ready = import_rows.feedback_import(rows)
+        with self._file.write() as connection:
+            return import_rows.carry_out(connection, pilot, ready, act)
+
+    def records(self, pilot: str, query: RecordsQuery) -> Records:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            votes = feedback_rows.count_votes(connection, pilot, query)
             return Records(
-                people_rows.sum_incidents(connection, pilot, since, recent_incidents),
-                people_rows.sum_ratings(connection, pilot, recent_feedback),
+                incident_rows.sum_incidents(connection, pilot, query),
+                Ratings(
+                    votes[ALL_VOTES],
+                    feedback_rows.read_feedback(connection, pilot, query.recent_feedback, query.at),
+                ),
+                {one: votes[one] for one in query.vote_windows},
+                override_rows.read_told(connection, pilot, query.at),
             )
 
     def audit(self, limit: int = 100) -> tuple[AuditEntry, ...]:
         """See ports.Store."""
         with self._file.read() as connection:
-            return people_rows.read_audit(connection, limit)
+            return written_rows.read_audit(connection, limit)
 
     def check(self) -> None:
         """See ports.Store. It really writes, and notices a file that was deleted or replaced."""

@@ -20,9 +20,17 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
-from slo_daemon.core.pilot.records import Feedback, Incident, Severity
+from slo_daemon.core.pilot.records import (
+    Feedback,
+    Incident,
+    IncidentSource,
+    Override,
+    OverrideKind,
+    Severity,
+)
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
@@ -94,8 +102,21 @@ incidents = Table(
     Column("recorded_at", Double, nullable=False),
     Column("resolution", Text),
     Column("resolved_at", Double),
+    Column("source", Text),  # NULL: people
+    Column("fingerprint", Text),
+    Column("told_severity", Text),
     Index(None, "pilot", "started_at", "id"),
-    Index(None, "pilot", "severity", "resolved_at"),  # the summary reads nothing but this
+    Index(
+        None, "pilot", "severity", "started_at", "recorded_at", "resolved_at"
+    ),  # all that the summary reads
+    Index(None, "pilot", "fingerprint", "started_at", unique=True),  # NULLs, of people, are never equal
+    Index(
+        "ix_incidents_open_alert",
+        "pilot",
+        "fingerprint",
+        unique=True,
+        sqlite_where=text("resolved_at IS NULL AND fingerprint IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,  # the id of a deleted record is never given again
 )
 
@@ -110,8 +131,38 @@ feedback = Table(
     Column("given_at", Double, nullable=False),
     Column("recorded_at", Double, nullable=False),
     Column("context", JSON, nullable=False),
+    Column("cohort", Text),
+    Column("variant", Text),
     Index(None, "pilot", "given_at", "id"),
-    Index(None, "pilot", "username", "given_at", "id", "rating"),  # the votes are counted in nothing but this
+    # The votes are counted in nothing but these.
+    Index(None, "pilot", "username", "given_at", "id", "rating"),
+    Index(
+        None,
+        *("pilot", "cohort", "username", "given_at", "id", "rating"),
+        sqlite_where=text("cohort IS NOT NULL"),
+    ),
+    Index(
+        None,
+        *("pilot", "variant", "username", "given_at", "id", "rating"),
+        sqlite_where=text("variant IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("pilot", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("criterion", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("revoked_at", Double),
+    Column("revoked_by", Text),
+    Index(None, "pilot", "created_at", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -251,9 +302,23 @@ def transition_of(row: RowMapping) -> Transition:
 
 def incident_of(row: RowMapping) -> Incident:
     """A row of `incidents` as an incident."""
-    return Incident(**{**row, "severity": Severity(row["severity"])})
+    told = row["told_severity"]
+    return Incident(
+        **{
+            **row,
+            "severity": Severity(row["severity"]),
+            "source": IncidentSource(row["source"] or IncidentSource.PEOPLE),
+            "told_severity": None if told is None else Severity(told),
+        }
+    )
 
 
 def feedback_of(row: RowMapping) -> Feedback:
     """A row of `feedback` as a rating."""
     return Feedback(**{("user" if name == "username" else str(name)): row[name] for name in row})
+
+
+def override_of(row: RowMapping) -> Override:
+    """A row of `overrides` as an override."""
+    values = {("by" if name == "author" else str(name)): row[name] for name in row}
+    return Override(**{**values, "kind": OverrideKind(row["kind"])})

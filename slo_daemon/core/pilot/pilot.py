@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from slo_daemon.core.pilot.records import VoteCounting
 from slo_daemon.core.slo.objective import Objective
 from slo_daemon.core.slo.query import Labels
 from slo_daemon.core.slo.selector import Selector
@@ -180,6 +181,12 @@ class Pilot:
     go_live_criteria: tuple[CriterionText, ...] = ()
     rollback_triggers: tuple[CriterionText, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    votes: VoteCounting = VoteCounting.NEWEST
+
+    @property
+    def cohort_names(self) -> tuple[str, ...]:
+        """The segments of users that it knows."""
+        return tuple(cohort.name for cohort in self.cohorts)
 
     @property
     def end(self) -> date:

@@ -9,41 +9,13 @@ from dataclasses import dataclass
 from math import sqrt
 
 from slo_daemon.core.pilot.always_valid import multiplier, normal_quantile
-from slo_daemon.core.pilot.records import Ratings
+from slo_daemon.core.pilot.records import Ratings, Votes
 from slo_daemon.core.slo.binomial import regularised_beta
 
 ENOUGH_VOTES = 30
 CONFIDENCE = 0.95
 EXPECTED_VOTES = 200  # at which an answer is expected: the always-valid interval is narrowest there
 LOWEST, HIGHEST = 1.0, 5.0
-SATISFIED = 4  # the lowest rating of a satisfied user
-
-
-@dataclass(frozen=True, slots=True)
-class Votes:
-    """How many users gave each rating: `counts[0]` gave 1, `counts[4]` gave 5."""
-
-    counts: tuple[int, int, int, int, int]
-
-    @property
-    def count(self) -> int:
-        """All votes."""
-        return sum(self.counts)
-
-    @property
-    def total(self) -> int:
-        """The sum of the ratings."""
-        return sum(rating * count for rating, count in enumerate(self.counts, start=1))
-
-    @property
-    def squares(self) -> int:
-        """The sum of the squared ratings."""
-        return sum(rating * rating * count for rating, count in enumerate(self.counts, start=1))
-
-    @property
-    def satisfied(self) -> int:
-        """Votes of 4 and 5."""
-        return sum(self.counts[SATISFIED - 1 :])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,51 @@ Adapters implement these; every adapter and its shipped fake pass the same contr
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import isfinite
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from slo_daemon.core.alert import Alert
-from slo_daemon.core.pilot.records import (
-    Feedback,
-    Incident,
-    IncidentChange,
-    NewFeedback,
-    NewIncident,
-    Records,
-)
 from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.chunks import ChunkBlock
 from slo_daemon.core.slo.query import FailReason, Labels, Sample
 from slo_daemon.core.slo.state import SloState, Transition
+from slo_daemon.ports.people import (
+    Act,
+    AuditEntry,
+    Imported,
+    KeyReusedError,
+    PeopleStore,
+    Recorded,
+    RowConflictError,
+    WriteKind,
+)
+
+__all__ = [
+    "MOST_POINTS",
+    "Act",
+    "AlertSink",
+    "AuditEntry",
+    "Clock",
+    "Imported",
+    "KeyReusedError",
+    "MetricSource",
+    "PeopleStore",
+    "RangeReply",
+    "RangeRow",
+    "Recorded",
+    "Rejection",
+    "Reply",
+    "ReportFiles",
+    "ReportSink",
+    "RowConflictError",
+    "SinkError",
+    "SourceError",
+    "Store",
+    "StoreError",
+    "Telemetry",
+    "WriteKind",
+    "range_times",
+]
 
 
 class SourceError(Exception):
@@ -44,10 +72,6 @@ class StoreError(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
-
-
-class KeyReusedError(Exception):
-    """An idempotency key came again with another content."""
 
 
 class SinkError(Exception):
@@ -132,53 +156,7 @@ class MetricSource(Protocol):
         """Give the connections back."""
 
 
-RecordT = TypeVar("RecordT")
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded(Generic[RecordT]):
-    """A stored record. `created` is False when the same idempotency key had stored it before."""
-
-    record: RecordT
-    created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Who writes, when, and under which idempotency key (None: no key). Every write leaves an audit row.
-
-    `content` names what was asked for (a digest of the request), for the comparison when the key comes again; when it
-    is empty the record itself is compared. A request that left a time out asks for the same, though its record's time
-    is a later one.
-    """
-
-    actor: str
-    at: float
-    key: str | None = None
-    content: str = ""
-
-
-class WriteKind(StrEnum):
-    """The writes that people make. Idempotency keys count for one kind and pilot."""
-
-    RECORD_INCIDENT = "record_incident"
-    CHANGE_INCIDENT = "change_incident"
-    RECORD_FEEDBACK = "record_feedback"
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who wrote which record, and when. A write that only found its key again leaves no entry."""
-
-    actor: str
-    at: float
-    kind: WriteKind
-    pilot: str
-    record_id: int
-    key: str | None
-
-
-class Store(Protocol):
+class Store(PeopleStore, Protocol):
     """What must survive a restart. A call that returns has committed; a call that raises has changed nothing.
 
     Safe to call from several threads. All methods raise StoreError.
@@ -241,41 +219,6 @@ class Store(Protocol):
 
     def budget_points(self, slo_id: str, since: float) -> tuple[BudgetPoint, ...]:
         """The points of one SLO at `since` or later, oldest first."""
-
-    def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
-        """With a key that has stored an incident: that one, as it is now. Raises KeyReusedError."""
-
-    def change_incident(
-        self, pilot: str, incident_id: int, change: IncidentChange, act: Act
-    ) -> Incident | None:
-        """The changed incident; None when the pilot has none with this id.
-
-        A key that comes again changes nothing again: a late repetition does not undo a newer change.
-        Raises KeyReusedError.
-        """
-
-    def incident(self, pilot: str, incident_id: int) -> Incident | None:
-        """One incident; None when the pilot has none with this id."""
-
-    def incidents(self, pilot: str, limit: int = 100) -> tuple[Incident, ...]:
-        """The latest by start, newest first."""
-
-    def record_feedback(self, feedback: NewFeedback, act: Act) -> Recorded[Feedback]:
-        """Raises KeyReusedError."""
-
-    def feedback(self, pilot: str, limit: int = 100) -> tuple[Feedback, ...]:
-        """The latest by time given, newest first."""
-
-    def records(
-        self, pilot: str, since: float, recent_incidents: int = 10, recent_feedback: int = 5
-    ) -> Records:
-        """Incidents and ratings of a pilot, summed up. `since`: incidents that started then or later are counted apart.
-
-        The summaries have an entry for every severity. `recent` of the ratings are all that were given, not only votes.
-        """
-
-    def audit(self, limit: int = 100) -> tuple[AuditEntry, ...]:
-        """The latest writes of people, newest first."""
 
     def check(self) -> None:
         """Raises StoreError when nothing could be written now."""
