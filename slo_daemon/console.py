@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from slo_daemon.core.pilot.pilot import Role
-from slo_daemon.core.pilot.verdict import NOT_JUDGED, Assessment, Effect, Finding, Verdict
+from slo_daemon.core.pilot.truth import Truth
+from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.report import (
     ADVICE_WORDS,
@@ -65,7 +66,7 @@ def verdict_banner(assessment: Assessment, title: str) -> RenderableType:
     if assessment.blockers:
         lines += [Text(f"✗ {visible(text)}") for text in assessment.blockers]
     else:
-        lines.append(Text(visible(assessment.advice_reason)))
+        lines.append(Text(visible(assessment.reason)))
     lines += [Text(f"⚠ {visible(text)}") for text in assessment.warnings]
     return Panel(
         Group(*lines),
@@ -171,7 +172,7 @@ def slo_notes(views: Iterable[SloView]) -> RenderableType:
 
 
 def findings_list(assessment: Assessment) -> RenderableType:
-    """All findings by role. Those that this version does not judge are only counted and named."""
+    """All findings by role."""
     parts: list[RenderableType] = []
     for role, heading in ROLE_HEADINGS.items():
         own = [finding for finding in assessment.findings if finding.role is role]
@@ -181,15 +182,16 @@ def findings_list(assessment: Assessment) -> RenderableType:
 
 
 def _findings(findings: Sequence[Finding]) -> RenderableType:
-    judged = [f for f in findings if f.reason != NOT_JUDGED]
-    later = [f.text for f in findings if f.reason == NOT_JUDGED]
-    lines = [
-        (EFFECT_SYMBOLS[f.effect], EFFECT_STYLES[f.effect], f"{f.text}: {f.state.value}", f.detail)
-        for f in judged
-    ]
-    if later:
-        lines.append(("?", DOUBTFUL, f"{len(later)} not judged yet by this version", "; ".join(later)))
-    return _list(lines)
+    return _list(
+        (EFFECT_SYMBOLS[f.effect], EFFECT_STYLES[f.effect], f"{f.text}: {_state(f)}", f.detail)
+        for f in findings
+    )
+
+
+def _state(finding: Finding) -> str:
+    if finding.override is not None:
+        return f"{finding.state.value}, waived by {visible(finding.override.by)}"
+    return "blind" if finding.blind and finding.state is Truth.UNKNOWN else finding.state.value
 
 
 def snapshot_summary(snapshot: Snapshot) -> RenderableType:

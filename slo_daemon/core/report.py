@@ -65,6 +65,7 @@ class PreviousReport:
     incidents: int | None
     votes: int | None
     configuration: str
+    advice: Advice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,8 @@ def changes(report: Report) -> tuple[str, ...]:
         told.append("the configuration was changed")
     told += _slo_changes(before.slos, report.views)
     told += _finding_changes(before.findings, now.findings)
+    if before.advice is not None and before.advice is not now.advice:
+        told.append(f"advice: {before.advice.value} -> {now.advice.value}")
     if isinstance(now.records, Records):
         told += _more(before.incidents, now.records.incidents.total, "incident")
         told += _more(before.votes, now.records.ratings.count, "vote")

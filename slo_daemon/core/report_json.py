@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from slo_daemon.core.pilot.pilot import ExperimentMetric, Pilot, Role
+from slo_daemon.core.pilot.pilot import Role
+from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.records import Feedback, Incident, Records
 from slo_daemon.core.pilot.truth import Truth
-from slo_daemon.core.pilot.verdict import NOT_JUDGED, Verdict
+from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.core.report import PreviousReport, Report, SloFacts, Transitions, Unreadable, changes
 from slo_daemon.core.shapes import (
     Json,
     assessment_json,
     number,
+    override_json,
     slo_json,
     source_json,
     transitions_json,
@@ -33,7 +35,7 @@ def report_json(report: Report) -> Json:
         "configuration": report.configuration,
         "overview": _overview_json(report),
         "slos": [slo_json(view) for view in report.views],
-        "experiments": _experiments_json(report.pilot),
+        "overrides": [override_json(o) for o in known.overrides] if known else None,
         "recent_incidents": [_incident_json(i) for i in known.incidents.recent] if known else None,
         "recent_feedback": [_feedback_json(f) for f in known.ratings.recent] if known else None,
         "changes": _changes_json(report),
@@ -74,9 +76,6 @@ def _overview_json(report: Report) -> Json:
         "day": pilot.day(report.today),
         "days": pilot.duration.days,
         "ramp": {
-            "scheduled": ramp.scheduled(pilot.start, report.today),
-            "advised": None,
-            "observed": None,
             "initial": ramp.initial,
             "maximum": ramp.maximum,
             "steps": [{"week": step.week, "percentage": step.percentage} for step in ramp.steps],
@@ -87,19 +86,6 @@ def _overview_json(report: Report) -> Json:
         "features": dict(pilot.features or {}),
         "variants": list(pilot.variants),
     }
-
-
-def _experiments_json(pilot: Pilot) -> list[Json]:
-    return [
-        {
-            "name": m.name,
-            "control": m.source.control,
-            "treatment": m.source.treatment,
-            "state": NOT_JUDGED,
-        }
-        for m in pilot.success_metrics
-        if isinstance(m.source, ExperimentMetric)
-    ]
 
 
 def _incident_json(incident: Incident) -> Json:
@@ -146,6 +132,7 @@ def previous_report(content: Mapping[str, Any]) -> PreviousReport:
         incidents=int(incidents["total"]) if incidents else None,
         votes=int(votes) if incidents else None,  # without incidents the store was not readable
         configuration=str(content["configuration"]),
+        advice=Advice(content["advice"]),
     )  # fmt: skip
 
 

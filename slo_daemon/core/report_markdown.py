@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from slo_daemon.core.markdown import bold, bullets, escape, quoted, table
-from slo_daemon.core.pilot.pilot import ExperimentMetric, Ramp, Role
+from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.records import Incident, IncidentSummary, Records, RecordsUnavailable, Severity
-from slo_daemon.core.pilot.verdict import Finding
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.report import (
     ADVICE_WORDS,
-    EFFECT_SYMBOLS,
     FIRING_WORDS,
     LEVEL_WORDS,
     MET_SYMBOLS,
@@ -19,6 +17,12 @@ from slo_daemon.core.report import (
     Report,
     Unreadable,
     changes,
+)
+from slo_daemon.core.report_evidence import (
+    experiments_markdown,
+    findings_markdown,
+    overrides_markdown,
+    ramp_markdown,
 )
 from slo_daemon.core.slo.budget import FULL_COVERAGE, BudgetState, spent_out
 from slo_daemon.core.slo.measurement import DataState, Measured, NoTraffic
@@ -49,10 +53,14 @@ def report_markdown(report: Report) -> str:
         "Verdict": _verdict(report),
         "Overview": _overview(report),
         "SLO compliance": _slos(report),
-        "Go-live criteria": _findings(report.findings(Role.DEFAULT, Role.GO_LIVE)),
-        "Rollback triggers": _findings(report.findings(Role.ROLLBACK), "There are no rollback triggers."),
-        "Success metrics": _findings(report.findings(Role.SUCCESS), "There are no success metrics."),
-        "Experiment": _experiment(report),
+        "Ramp": _ramp(report),
+        "Go-live criteria": findings_markdown(report.findings(Role.DEFAULT, Role.GO_LIVE)),
+        "Rollback triggers": findings_markdown(
+            report.findings(Role.ROLLBACK), "There are no rollback triggers."
+        ),
+        "Success metrics": findings_markdown(report.findings(Role.SUCCESS), "There are no success metrics."),
+        "Experiment": experiments_markdown(report.pilot, report.assessment.trials, report.assessment.at),
+        "Decisions of people": overrides_markdown(report.assessment.records, report.at),
         "Incidents": _incidents(report.assessment.records),
         "User feedback": _feedback(report),
         "What changed": _changes(report),
@@ -70,7 +78,7 @@ def _verdict(report: Report) -> str:
     slot = f"of {say_time(assessment.slot.time)}" if assessment.slot else "that has not taken place yet"
     lines = [
         f"**{VERDICT_WORDS[assessment.verdict]}**, advice: {ADVICE_WORDS[assessment.advice]}.",
-        *([] if assessment.blockers else [f"Why: {escape(assessment.advice_reason)}."]),
+        *([] if assessment.blockers else [f"Why: {escape(assessment.reason)}."]),
         f"Written {say_time(report.at)}, from the evaluation {slot}.",
     ]
     blockers = [f"✗ {escape(text)}" for text in assessment.blockers]
@@ -94,33 +102,15 @@ def _overview(report: Report) -> str:
     ]
     if pilot.labels:
         items.append(f"Labels: {_listed(f'{name}={value}' for name, value in pilot.labels)}")
-    if pilot.ramp is None:
-        return bullets([*items, "Ramp: none planned"])
-    return f"{bullets([*items, _ramp_now(report, pilot.ramp)])}\n\n{_ramp_steps(report, pilot.ramp)}".rstrip()
+    return bullets(items)
 
 
-def _ramp_now(report: Report, ramp: Ramp) -> str:
-    now = say_share(ramp.scheduled(report.pilot.start, report.today))
-    span = f"{say_share(ramp.initial)} at first, {say_share(ramp.maximum)} at most"
-    return (
-        f"Ramp: {now} of the users planned today ({span}); the share that is really served is not judged yet"
-    )
-
-
-def _ramp_steps(report: Report, ramp: Ramp) -> str:
-    if not ramp.steps:
-        return ""
-    start = report.pilot.start
-    rows = [
-        (
-            str(step.week),
-            str(step.first_day(start)),
-            say_share(step.percentage),
-            "reached" if step.first_day(start) <= report.today else "planned",
-        )
-        for step in sorted(ramp.steps, key=lambda step: step.week)
-    ]
-    return table(("Week", "From", "Users", "State"), rows, right=(0, 2))
+def _ramp(report: Report) -> str:
+    ramp = report.pilot.ramp
+    if ramp is None:
+        return "None is planned."
+    span = f"{say_share(ramp.initial)} of the users at first, {say_share(ramp.maximum)} at most."
+    return f"{span}\n\n{ramp_markdown(report.pilot, ramp, report.assessment.ramp, report.today)}".rstrip()
 
 
 def _slos(report: Report) -> str:
@@ -212,23 +202,6 @@ def _note(view: SloView) -> str:
         return note
     reason = f" ({view.state.reason.value.replace('_', ' ')})" if view.state.reason else ""
     return f"{note}; level {view.state.level.word} since {say_time(view.state.since)}{reason}"
-
-
-def _findings(findings: Iterable[Finding], none: str = "") -> str:
-    lines = [
-        f"{EFFECT_SYMBOLS[f.effect]} {f.state.value}: {bold(f.text)}: {escape(f.detail)}" for f in findings
-    ]
-    return bullets(lines) if lines else none
-
-
-def _experiment(report: Report) -> str:
-    lines = [
-        f"? {bold(metric.name)}: {escape(metric.source.treatment)} against {escape(metric.source.control)}, "
-        "not judged yet by this version"
-        for metric in report.pilot.success_metrics
-        if isinstance(metric.source, ExperimentMetric)
-    ]
-    return bullets(lines) if lines else "There is no experiment."
 
 
 def _incidents(records: Records | RecordsUnavailable) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
+from slo_daemon.core.pilot.experiment.strata import Arm
 from slo_daemon.core.pilot.ramp import RampAdvice
 from slo_daemon.core.pilot.records import Override, Records, Severity
+from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.pilot.verdict import Assessment, Finding
 from slo_daemon.core.quantity import Quantity, show_duration
 from slo_daemon.core.slo.budget import Budget, BudgetPolicy
@@ -127,6 +129,7 @@ def assessment_json(assessment: Assessment) -> Json:
     return {
         "pilot": assessment.pilot,
         "verdict": assessment.verdict.value,
+        "reason": assessment.reason,
         "advice": assessment.advice.value,
         "advice_reason": assessment.advice_reason,
         "assessed_at": rfc3339(assessment.at),
@@ -145,6 +148,7 @@ def assessment_json(assessment: Assessment) -> Json:
         "incidents": _incident_counts(assessment),
         "ramp": ramp_json(assessment.ramp),
         "holds": [override_json(hold) for hold in assessment.holds],
+        "experiments": [trial_json(trial) for _, trial in assessment.trials],
     }
 
 
@@ -197,6 +201,47 @@ def ramp_json(ramp: RampAdvice | None) -> Json | None:
         "advised": number(ramp.advised),
         "reasons": list(ramp.reasons),
         "next_date": _moment(ramp.next_date),
+    }
+
+
+def trial_json(trial: Trial) -> Json:
+    """One experiment: both variants, the lift with its intervals, whether the split works, and the course over time."""
+    outcome, experiment = trial.outcome, trial.experiment
+    lift, mismatch = outcome.lift, outcome.mismatch
+    return {
+        "name": trial.metric.name,
+        "control": _arm_json(experiment.control, lift.control),
+        "treatment": _arm_json(experiment.treatment, lift.treatment),
+        "unit": experiment.unit.value,
+        "lift": number(lift.point),
+        "interval": _interval(lift.interval),
+        "fixed_sample_interval": _interval(lift.fixed),
+        "alpha": lift.alpha,
+        "reason": lift.reason.value if lift.reason else None,
+        "detail": str(lift),
+        "sample_ratio_mismatch": {
+            "flagged": mismatch.flagged,
+            "evidence": number(mismatch.largest),
+            "observed": number(mismatch.observed),
+            "planned": number(mismatch.planned),
+            "detail": str(mismatch),
+        }
+        if mismatch
+        else None,
+        "left_out": [day.isoformat() for day in outcome.left_out],
+        "by_day": [
+            {"day": day.isoformat(), "lift": number(one.point), "interval": _interval(one.interval)}
+            for day, one in outcome.by_day
+        ],
+    }
+
+
+def _arm_json(name: str, arm: Arm) -> Json:
+    return {
+        "variant": name,
+        "exposed": number(arm.exposed),
+        "converted": number(arm.converted),
+        "rate": number(arm.rate),
     }
 
 

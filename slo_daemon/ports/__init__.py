@@ -220,6 +220,12 @@ class Store(PeopleStore, Protocol):
     def budget_points(self, slo_id: str, since: float) -> tuple[BudgetPoint, ...]:
         """The points of one SLO at `since` or later, oldest first."""
 
+    def save_notes(self, pilot: str, content: str, at: float) -> None:
+        """What the judges of a pilot remember from slot to slot; it replaces what was there. `at`: Unix seconds."""
+
+    def notes(self) -> dict[str, str]:
+        """What was saved last of every pilot."""
+
     def check(self) -> None:
         """Raises StoreError when nothing could be written now."""
 

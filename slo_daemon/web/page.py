@@ -10,8 +10,8 @@ from fastapi import FastAPI, Response
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from slo_daemon.core.pilot.pilot import Pilot, Role
-from slo_daemon.core.pilot.readiness import LONGEST_SLOT_AGE
 from slo_daemon.core.pilot.records import Incident, Records
+from slo_daemon.core.pilot.slo_facts import LONGEST_SLOT_AGE
 from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.report import (

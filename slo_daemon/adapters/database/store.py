@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from threading import Lock
 
+from sqlalchemy import select
+
 from slo_daemon.adapters.database import (
     budget_rows,
     chunk_rows,
@@ -14,7 +16,7 @@ from slo_daemon.adapters.database import (
     written_rows,
 )
 from slo_daemon.adapters.database.sqlite_file import SqliteFile, upsert
-from slo_daemon.adapters.database.tables import budget_points, slo_states, state_values
+from slo_daemon.adapters.database.tables import budget_points, pilot_notes, slo_states, state_values
 from slo_daemon.core.pilot.alert_reports import AlertCounts, AlertReport
 from slo_daemon.core.pilot.records import (
     ALL_VOTES,
@@ -37,6 +39,7 @@ from slo_daemon.ports.people import Row
 
 _WRITE_STATE = upsert(slo_states, newer_by="last_slot")
 _WRITE_POINT = upsert(budget_points)
+_WRITE_NOTE = upsert(pilot_notes)
 
 
 class DatabaseStore:
@@ -114,6 +117,16 @@ class DatabaseStore:
         """See ports.Store."""
         with self._file.read() as connection:
             return budget_rows.read_points(connection, slo_id, since)
+
+    def save_notes(self, pilot: str, content: str, at: float) -> None:
+        """See ports.Store."""
+        with self._file.write() as connection:
+            connection.exec_driver_sql(_WRITE_NOTE, [(pilot, content, at)])
+
+    def notes(self) -> dict[str, str]:
+        """See ports.Store."""
+        with self._file.read() as connection:
+            return {row.pilot: row.content for row in connection.execute(select(pilot_notes))}
 
     def record_incident(self, incident: NewIncident, act: Act) -> Recorded[Incident]:
         """See ports.Store."""

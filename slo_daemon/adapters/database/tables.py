@@ -226,6 +226,15 @@ chunk_blocks = Table(
     sqlite_autoincrement=True,  # the order in which they were saved, also after the newest was deleted
 )
 
+# What the judges of a pilot remember; only they read it.
+pilot_notes = Table(
+    "pilot_notes",
+    metadata,
+    Column("pilot", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("at", Double, nullable=False),
+)
+
 budget_slos = Table(
     "budget_slos",
     metadata,

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from slo_daemon.adapters.gauges.table import FAMILIES
 from slo_daemon.adapters.gauges.text import Lines, label_text, number_text
 from slo_daemon.core.pilot.pilot import Pilot
-from slo_daemon.core.pilot.readiness import LONGEST_SLOT_AGE
 from slo_daemon.core.pilot.records import IncidentSummary, Records, Severity
+from slo_daemon.core.pilot.slo_facts import LONGEST_SLOT_AGE
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Assessment, Verdict
 from slo_daemon.core.quantity import show_duration

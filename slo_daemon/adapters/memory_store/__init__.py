@@ -23,6 +23,7 @@ class MemoryStore(MemoryPeople):
         self._outbox: dict[str, dict[_TransitionKey, Transition]] = {}  # by sink
         self._chunks: list[ChunkBlock] = []  # as saved
         self._points: dict[float, dict[str, BudgetPoint]] = {}  # by time and SLO
+        self._notes: dict[str, str] = {}  # by pilot
 
     def states(self) -> dict[str, SloState]:
         """See ports.Store."""
@@ -119,6 +120,16 @@ class MemoryStore(MemoryPeople):
     def close(self) -> None:
         """See ports.Store."""
         self.failure = StoreError("closed", "the store in memory was closed")
+
+    def save_notes(self, pilot: str, content: str, at: float) -> None:  # noqa: ARG002 - nobody reads when
+        """See ports.Store."""
+        with self._working():
+            self._notes[pilot] = content
+
+    def notes(self) -> dict[str, str]:
+        """See ports.Store."""
+        with self._working():
+            return dict(self._notes)
 
     def _add(self, transitions: Sequence[Transition], sinks: Sequence[str]) -> None:
         for transition in transitions:

@@ -108,14 +108,19 @@ class PilotFacts:
     def met(self, met: Met) -> Sequence[MetFact]:
         """See Facts."""
         subjects = [self.vocabulary.subject(name) for name in met.names]
-        names = [s.name if isinstance(s, Subject) else name for s, name in zip(subjects, met.names, strict=True)]
-        return [fact for name in names or [slo.name for slo in self.pilot.slos] for fact in self._met(name, met)]
+        names = [
+            s.name if isinstance(s, Subject) else name for s, name in zip(subjects, met.names, strict=True)
+        ]
+        return [
+            fact for name in names or [slo.name for slo in self.pilot.slos] for fact in self._met(name, met)
+        ]
 
     def trial_of(self, operand: Operand) -> Trial | None:
         """The experiment whose lift an operand is."""
         meaning = self.vocabulary.meaning(operand)
-        is_lift = isinstance(meaning, Meaning) and meaning.kind is Kind.LIFT
-        return self.trials.get(meaning.subject) if is_lift else None
+        if not isinstance(meaning, Meaning) or meaning.kind is not Kind.LIFT:
+            return None
+        return self.trials.get(meaning.subject)
 
     @cached_property
     def observed_share(self) -> Evidence:
@@ -145,7 +150,10 @@ class PilotFacts:
             measure = value_name(name, window)
         if measure:
             return self._one(measure, slo)
-        found = [(say_name(one.instance), number_of(one.evaluation, self.slot, self.at)) for one in self._by_slo[name]]
+        found = [
+            (say_name(one.instance), number_of(one.evaluation, self.slot, self.at))
+            for one in self._by_slo[name]
+        ]
         return worst_of(found, slo.objective.direction)
 
     def _one(self, measure: str, slo: Slo | None = None) -> Evidence:
@@ -189,7 +197,8 @@ class PilotFacts:
             ]
         if any(slo.name == name for slo in self.pilot.slos):
             facts = [
-                met_now(say_name(one.instance), one.state, one.evaluation, self.slot, self.at) for one in groups
+                met_now(say_name(one.instance), one.state, one.evaluation, self.slot, self.at)
+                for one in groups
             ]
         else:
             facts = [

@@ -10,15 +10,21 @@ from slo_daemon.core.pilot.criteria.judge import judge
 from slo_daemon.core.pilot.criteria.watch import Watching, watch
 from slo_daemon.core.pilot.facts import PilotFacts
 from slo_daemon.core.pilot.measures import parts_of
-from slo_daemon.core.pilot.memory import CriterionKey, CriterionMemory, PilotMemory
-from slo_daemon.core.pilot.pilot import ExperimentMetric, FeedbackMetric, MeasuredMetric, Pilot, Role, SuccessMetric
+from slo_daemon.core.pilot.memory import CriterionMemory, PilotMemory
+from slo_daemon.core.pilot.pilot import (
+    ExperimentMetric,
+    FeedbackMetric,
+    MeasuredMetric,
+    Pilot,
+    Role,
+    SuccessMetric,
+)
 from slo_daemon.core.pilot.records import Override, OverrideKind, Records, RecordsUnavailable
 from slo_daemon.core.pilot.trials import outlook_of
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Finding
 from slo_daemon.core.slo.objective import Direction
 from slo_daemon.core.slo.phrases import say_minute, say_objective
-from slo_daemon.core.slo.window import Slot
 
 NOT_EVALUATED = "not_evaluated"
 _OPS = {Direction.AT_MOST: Op.AT_MOST, Direction.AT_LEAST: Op.AT_LEAST}
@@ -116,7 +122,9 @@ def say_source(metric: SuccessMetric) -> str:
             assert_never(metric.source)
 
 
-def waived(findings: Sequence[Finding], records: Records | RecordsUnavailable, at: float) -> Iterator[Finding]:
+def waived(
+    findings: Sequence[Finding], records: Records | RecordsUnavailable, at: float
+) -> Iterator[Finding]:
     """The findings, with the waivers of people that are in force."""
     by_text: dict[str, Override] = {}
     if isinstance(records, Records):
@@ -124,8 +132,8 @@ def waived(findings: Sequence[Finding], records: Records | RecordsUnavailable, a
             if override.kind is OverrideKind.WAIVE and override.in_force(at):
                 by_text[override.criterion] = override
     for finding in findings:
-        override = by_text.get(finding.text)
-        yield finding if override is None else replace(finding, override=override)
+        waiver = by_text.get(finding.text)
+        yield finding if waiver is None else replace(finding, override=waiver)
 
 
 def holds_of(records: Records | RecordsUnavailable, at: float) -> tuple[Override, ...]:

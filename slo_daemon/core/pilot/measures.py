@@ -13,6 +13,7 @@ from slo_daemon.core.pilot.criteria.meaning import Kind, Meaning
 from slo_daemon.core.pilot.criteria.vocabulary import Vocabulary
 from slo_daemon.core.pilot.names import vocabulary_of
 from slo_daemon.core.pilot.pilot import ExperimentMetric, MeasuredMetric, Pilot
+from slo_daemon.core.pilot.records import ALL_VOTES, WEEK, RecordsQuery, VotesQuery
 from slo_daemon.core.quantity import UNITS, parse_quantity
 from slo_daemon.core.slo.budget import LONGEST_BUDGET, BudgetMethod, BudgetPolicy
 from slo_daemon.core.slo.chunks import CELL, HOUR
@@ -77,6 +78,23 @@ def measured_slo(pilot: Pilot, name: str) -> Slo | None:
 def first_midnight(pilot: Pilot) -> float:
     """When the pilot's first day begins (Unix seconds, UTC)."""
     return datetime.combine(pilot.start, time(), UTC).timestamp()
+
+
+def records_asked(pilot: Pilot, at: float) -> RecordsQuery:
+    """What the criteria must know of incidents and votes, as of `at` (Unix seconds)."""
+    vocabulary = vocabulary_of(pilot)
+    windows, votes = {WEEK}, set()
+    for written in (*pilot.go_live_criteria, *pilot.rollback_triggers):
+        for part in parts_of(written.criterion):
+            meaning = vocabulary.meaning(part.operand) if isinstance(part, Compare) else None
+            if not isinstance(part, Compare) or not isinstance(meaning, Meaning):
+                continue
+            window = None if part.operand.window is None else float(part.operand.window)
+            if meaning.kind is Kind.INCIDENTS and window is not None:
+                windows.add(window)
+            elif meaning.kind in (Kind.SATISFACTION, Kind.SATISFIED_SHARE, Kind.RESPONSES):
+                votes.add(VotesQuery(window, meaning.subject))
+    return RecordsQuery(at, frozenset(windows), frozenset(votes) - {ALL_VOTES}, pilot.votes)
 
 
 def _of_metrics(pilot: Pilot) -> Iterator[Measure]:

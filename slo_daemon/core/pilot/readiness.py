@@ -26,7 +26,10 @@ from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import say_count, say_minute, say_name
 from slo_daemon.core.slo.window import Slot
 
-ON_THE_WAY = (Role.DEFAULT, Role.ROLLBACK)  # what each step of the ramp needs; the rest is for the full rollout
+ON_THE_WAY = (
+    Role.DEFAULT,
+    Role.ROLLBACK,
+)  # what each step of the ramp needs; the rest is for the full rollout
 
 
 def assess(

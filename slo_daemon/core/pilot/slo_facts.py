@@ -40,7 +40,11 @@ def source_of(evaluation: Evaluation | None, window: str = "") -> Source:
     """Where an evaluation's value comes from."""
     if evaluation is None:
         return Source(window)
-    return Source(window or str(evaluation.instance.slo.window), _asked(evaluation.readings.items()), evaluation.slot.time)
+    return Source(
+        window or str(evaluation.instance.slo.window),
+        _asked(evaluation.readings.items()),
+        evaluation.slot.time,
+    )
 
 
 def _asked(readings: Iterable[tuple[str, Reading]]) -> str:
@@ -113,7 +117,9 @@ def burn_rate(slo: Slo, evaluation: Evaluation | None, slot: Slot | None, at: fl
     """How many times faster than allowed the budget goes, from the share of bad events over a window."""
     found = number_of(evaluation, slot, at)
     if isinstance(found, Unknown) or slo.budget is None:
-        return found if isinstance(found, Unknown) else Unknown("no_budget", f"{slo.name} has no error budget")
+        return (
+            found if isinstance(found, Unknown) else Unknown("no_budget", f"{slo.name} has no error budget")
+        )
     allowed = slo.budget.allowed
     as_bad = isinstance(slo.indicator, Ratio) and not slo.indicator.as_good
 
@@ -122,7 +128,7 @@ def burn_rate(slo: Slo, evaluation: Evaluation | None, slot: Slot | None, at: fl
         return bad / allowed if allowed > 0.0 else (inf if bad > 0.0 else 0.0)
 
     ends = sorted((rate(found.low), rate(found.high)))
-    return Known(rate(found.value), *ends, _NUMBER, found.n, found.limit, source=found.source)
+    return Known(rate(found.value), ends[0], ends[1], _NUMBER, found.n, found.limit, source=found.source)
 
 
 def alert_level(state: SloState, evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
@@ -135,7 +141,9 @@ def alert_level(state: SloState, evaluation: Evaluation | None, slot: Slot | Non
     return Known(level, level, level, _NUMBER, source=source)
 
 
-def met_now(name: str, state: SloState | None, evaluation: Evaluation | None, slot: Slot | None, at: float) -> MetFact:
+def met_now(
+    name: str, state: SloState | None, evaluation: Evaluation | None, slot: Slot | None, at: float
+) -> MetFact:
     """Whether an SLO is met now. Met is what was seen whole, and what has no critical level any more."""
     doubt = doubt_of(state, evaluation, slot, at)
     source = source_of(evaluation)
@@ -143,7 +151,11 @@ def met_now(name: str, state: SloState | None, evaluation: Evaluation | None, sl
         return MetFact(name, Truth.UNKNOWN, *doubt, source=source)
     met = evaluation is not None and evaluation.met
     return MetFact(
-        name, Truth.TRUE if met else Truth.FALSE, "met" if met else "missed", say_evaluation(evaluation), source=source
+        name,
+        Truth.TRUE if met else Truth.FALSE,
+        "met" if met else "missed",
+        say_evaluation(evaluation),
+        source=source,
     )
 
 
@@ -175,7 +187,9 @@ def met_for(name: str, watched: Watched | None, slot: Slot | None, at: float) ->
     if age:
         return MetFact(name, Truth.UNKNOWN, NOT_EVALUATED, age, found.seconds, found.earliest, source)
     truth = Truth.UNKNOWN if found.met is None else Truth.TRUE if found.met else Truth.FALSE
-    return MetFact(name, truth, found.reason, say_streak(found, watched), found.seconds, found.earliest, source)
+    return MetFact(
+        name, truth, found.reason, say_streak(found, watched), found.seconds, found.earliest, source
+    )
 
 
 def say_streak(found: Streak, watched: Watched) -> str:

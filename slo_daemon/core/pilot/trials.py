@@ -72,21 +72,18 @@ def strata_of(experiment: ExperimentMetric, pilot: Pilot, watched: Iterable[Watc
     for one in watched:
         labels = dict(one.instance.group)
         variant, bucket = labels.get(experiment.by, ""), labels.get(experiment.bucket, "")
-        for day in one.days:
-            if day.tally.coverage > 0.0:
-                arm = Arm(day.tally.total, day.tally.good)
-                counted[_date(day)][variant][bucket] = arm
-    found = []
+        for seen in one.days:
+            if seen.tally.coverage > 0.0:
+                counted[_date(seen)][variant][bucket] = Arm(seen.tally.total, seen.tally.good)
+    found, none = [], Arm(0.0, 0.0)
     for day, variants in sorted(counted.items()):
         share = planned_share(experiment, pilot, day)
         treatment, control = variants[experiment.treatment], variants[experiment.control]
         if experiment.bucket:
             buckets = sorted(treatment.keys() | control.keys())
-            none = Arm(0.0, 0.0)
-            arms = [[arm.get(bucket, none) for bucket in buckets] for arm in (treatment, control)]
-            found.append(bucket_stratum(day, *arms, share))
+            of_treatment = [treatment.get(bucket, none) for bucket in buckets]
+            found.append(bucket_stratum(day, of_treatment, [control.get(b, none) for b in buckets], share))
         else:
-            none = Arm(0.0, 0.0)
             found.append(Stratum(day, treatment.get("", none), control.get("", none), share))
     return tuple(found)
 
@@ -105,16 +102,16 @@ def outlook_of(trial: Trial, pilot: Pilot, margin: float, *, above: bool, at: fl
         margin, lift.control.rate, truth, above, expected_users=trial.experiment.expected_users
     )
     today = datetime.fromtimestamp(at, UTC).date()
-    seen = [
+    counted = [
         UserDay(s.day, s.treatment.exposed, s.control.exposed)
         for s in comparable(trial.strata, left_out_days(trial.experiment, pilot))
     ]
-    whole = [day for day in seen if day.day < today][-RECENT_DAYS:]
+    whole = [day for day in counted if day.day < today][-RECENT_DAYS:]
     if not whole:
         return None
     pace = sum(day.treatment + day.control for day in whole) / len(whole)
     coming = [day for day in planned_days(trial.experiment, pilot, pace) if day.day >= today]
-    return outlook(question, [*(day for day in seen if day.day < today), *coming])
+    return outlook(question, [*(day for day in counted if day.day < today), *coming])
 
 
 def _days(watched: Iterable[Watched]) -> list[tuple[object, object]]:

@@ -15,8 +15,8 @@ from slo_daemon.core.pilot.records import Override, Records, RecordsUnavailable
 from slo_daemon.core.pilot.satisfaction import Satisfaction
 from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.pilot.truth import Truth
-from slo_daemon.core.slo.phrases import say_count
 from slo_daemon.core.slo.window import Slot
+
 
 class Verdict(StrEnum):
     """What the findings come to."""
