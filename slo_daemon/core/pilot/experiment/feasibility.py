@@ -11,13 +11,14 @@ from datetime import date, timedelta
 from math import inf, isinf, sqrt
 
 from slo_daemon.core.pilot.always_valid import multiplier, normal_quantile
-from slo_daemon.core.pilot.experiment.contrast import Contrast, contrast_of
+from slo_daemon.core.pilot.experiment.contrast import Contrast, planned_contrast_of
 from slo_daemon.core.pilot.experiment.strata import Arm, Stratum, comparable, left_out_days, planned_share
 from slo_daemon.core.pilot.pilot import EXPECTED_USERS, ExperimentMetric, Pilot
 
 POWER = 0.8
 _NEAR_NOTHING = 1e-9  # a lift so close to the margin lies at it
 _SIGNIFICANT_DIGITS = 3
+_NOBODY = 1e-3  # users a day: fewer tell nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def fixed_sample(question: Question, ratio: float = 1.0) -> Users:
 
 def always_valid_sample(question: Question, ratio: float = 1.0) -> Users:
     """For as many looks as one likes, all users split alike."""
-    one = contrast_of([_expected(question, Day(date.min, 1.0, ratio))])
+    one = planned_contrast_of([_expected(question, Day(date.min, 1.0, ratio))])
     factor = _factor(question, one)
     return Users(factor, factor * ratio)
 
@@ -112,11 +113,12 @@ def outlook(question: Question, days: Sequence[Day]) -> Outlook:
 
     Days that leave nobody to one variant tell nothing and are not counted.
     """
-    used = comparable([_expected(question, day) for day in days])
+    both = [day for day in days if min(day.treatment, day.control) >= _NOBODY]
+    used = comparable([_expected(question, day) for day in both])
     coming = Users(sum(s.treatment.exposed for s in used), sum(s.control.exposed for s in used))
     if not used:
         return Outlook(question, always_valid_sample(question), coming, days[-1].day, None)
-    factor = _factor(question, contrast_of(used))
+    factor = _factor(question, planned_contrast_of(used))
     needed = Users(factor * coming.treatment, factor * coming.control)
     return Outlook(question, needed, coming, days[-1].day, _first_enough(question, used, factor))
 
@@ -150,7 +152,7 @@ def _first_enough(question: Question, used: Sequence[Stratum], factor: float) ->
         middle = (low + high) // 2
         low, high = (
             (low, middle)
-            if _surplus(question, contrast_of(used[:middle]), 1.0) >= 0.0
+            if _surplus(question, planned_contrast_of(used[:middle]), 1.0) >= 0.0
             else (middle + 1, high)
         )
     return used[low - 1].day
@@ -191,6 +193,6 @@ def _distance(question: Question, contrast: Contrast) -> float:
 
 
 def _sized(question: Question, ratio: float, reach: float) -> Users:
-    distance = _distance(question, contrast_of([_expected(question, Day(date.min, 1.0, ratio))]))
+    distance = _distance(question, planned_contrast_of([_expected(question, Day(date.min, 1.0, ratio))]))
     treatment = (reach / distance) ** 2 if question.answerable else inf
     return Users(treatment, treatment * ratio)
