@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from slo_daemon.core.pilot.records import Severity
 from slo_daemon.web.problems import ProblemError
-from slo_daemon.workflows.record import (
+from slo_daemon.workflows.checks import (
     LONGEST_TEXT,
     LONGEST_TITLE,
     LONGEST_USER,
