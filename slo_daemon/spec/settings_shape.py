@@ -156,6 +156,7 @@ class SecretShape(Shape):
 class TokensShape(Shape):
     """Bearer tokens for writing, one for each role. A role without a token may not write."""
 
+    webhook: SecretShape | None = Field(default=None, description="May tell alerts, as Alertmanager does.")
     incidents: SecretShape | None = Field(default=None, description="May record incidents.")
     feedback: SecretShape | None = Field(default=None, description="May record users' ratings.")
     admin: SecretShape | None = Field(default=None, description="May do everything, reload too.")

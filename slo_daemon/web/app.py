@@ -12,9 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from slo_daemon.ports import KeyReusedError, SinkError, StoreError, Telemetry
+from slo_daemon.web.alertmanager_hook import alertmanager_routes
 from slo_daemon.web.documents import DESCRIPTION, openapi
+from slo_daemon.web.imports_api import import_routes
 from slo_daemon.web.inputs import field_problems
 from slo_daemon.web.limits import TokenBuckets
+from slo_daemon.web.overrides_api import override_routes
 from slo_daemon.web.page import page_routes
 from slo_daemon.web.parts import Rooms, WebParts
 from slo_daemon.web.problems import ProblemError, json_response
@@ -22,7 +25,10 @@ from slo_daemon.web.reading_api import reading_routes
 from slo_daemon.web.records_api import record_routes
 from slo_daemon.web.security import HEADERS, Doorkeeper, Tokens
 from slo_daemon.web.system import system_routes
-from slo_daemon.workflows.record import RefusedError, UnknownIncidentError, UnknownPilotError
+from slo_daemon.workflows.checks import RefusedError
+from slo_daemon.workflows.desk import UnknownPilotError
+from slo_daemon.workflows.override import UnknownOverrideError
+from slo_daemon.workflows.record import UnknownIncidentError
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +69,15 @@ def create_web(
         lifespan=lifespan,
         dependencies=[Depends(doorkeeper)],
     )
-    for routes in (system_routes, page_routes, reading_routes, record_routes):
+    for routes in (
+        system_routes,
+        page_routes,
+        reading_routes,
+        record_routes,
+        import_routes,
+        override_routes,
+        alertmanager_routes,
+    ):
         routes(app, parts, rooms)
 
     described = cache(lambda: openapi(app))
@@ -132,6 +146,10 @@ def _unknown_incident(error: UnknownIncidentError) -> ProblemError:
     return ProblemError(404, "unknown_incident", f"the pilot has no incident {error.incident_id}")
 
 
+def _unknown_override(error: UnknownOverrideError) -> ProblemError:
+    return ProblemError(404, "unknown_override", f"the pilot has no override {error.override_id}")
+
+
 def _refused(error: RefusedError) -> ProblemError:
     return ProblemError(422, "invalid", "the values cannot be recorded", errors=error.problems)
 
@@ -169,6 +187,7 @@ _PROBLEMS: dict[type[Exception], Callable[..., ProblemError]] = {
     ProblemError: lambda error: error,
     UnknownPilotError: _unknown_pilot,
     UnknownIncidentError: _unknown_incident,
+    UnknownOverrideError: _unknown_override,
     RefusedError: _refused,
     KeyReusedError: _key_reused,
     StoreError: _store_down,

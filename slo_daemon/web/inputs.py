@@ -10,9 +10,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from slo_daemon.core.pilot.records import Severity
+from slo_daemon.core.pilot.records import OverrideKind, Severity
 from slo_daemon.web.problems import ProblemError
-from slo_daemon.workflows.record import (
+from slo_daemon.workflows.checks import (
     LONGEST_TEXT,
     LONGEST_TITLE,
     LONGEST_USER,
@@ -29,7 +29,8 @@ _MOMENT = re.compile(
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_KEY}}}", re.ASCII)
 
 
-def _moment(value: object) -> float:
+def moment(value: object) -> float:
+    """Unix seconds of RFC 3339 with its zone, or of a number. Raises ValueError and OverflowError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         if abs(value) < 1e15:
             return float(value)
@@ -42,7 +43,7 @@ def _moment(value: object) -> float:
 
 Moment = Annotated[
     float,
-    BeforeValidator(_moment),
+    BeforeValidator(moment),
     WithJsonSchema(
         {
             "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}],
@@ -64,11 +65,19 @@ Reporter = Annotated[
 ]
 
 
-class _Shape(BaseModel):
+Segment = Annotated[
+    str | None,
+    Field(min_length=1, max_length=LONGEST_TITLE, description="One of the pilot's, by its name."),
+]
+
+
+class Shape(BaseModel):
+    """The shape of a body: no other keys, no conversions."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class IncidentBody(_Shape):
+class IncidentBody(Shape):
     """A new incident."""
 
     model_config = ConfigDict(
@@ -98,7 +107,7 @@ class IncidentBody(_Shape):
     reporter: Reporter = None
 
 
-class IncidentChangeBody(_Shape):
+class IncidentChangeBody(Shape):
     """A change of an incident; what is left out stays. A resolution resolves it, now unless `resolved_at` is given."""
 
     model_config = ConfigDict(
@@ -112,8 +121,8 @@ class IncidentChangeBody(_Shape):
     reporter: Reporter = None
 
 
-class FeedbackBody(_Shape):
-    """A user's rating. Of several ratings of one user the newest counts."""
+class FeedbackBody(Shape):
+    """A user's rating. Of several ratings of one user the newest counts, unless the pilot counts all."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -122,6 +131,8 @@ class FeedbackBody(_Shape):
                     "user": "u-4711",
                     "rating": 4,
                     "text": "finds what I mean, not what I type",
+                    "cohort": "mobile_users",
+                    "variant": "treatment",
                     "context": {"query": "red shoes", "device": "mobile"},
                 }
             ]
@@ -136,13 +147,41 @@ class FeedbackBody(_Shape):
     given_at: Annotated[
         Moment | None, Field(description="When it was given; without it, when the request came.")
     ] = None
+    cohort: Segment = None
+    variant: Segment = None
     context: Annotated[
         dict[str, str | int | float | bool | None],
         Field(max_length=MOST_CONTEXT, description="Anything that helps to understand it; flat."),
     ] = Field(default_factory=dict)
 
 
-BodyT = TypeVar("BodyT", bound=_Shape)
+class OverrideBody(Shape):
+    """A decision of a person: `waive` one criterion (it counts as passed, or the trigger does not fire), or `hold`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "waive",
+                    "criterion": "Error rate > 1%",
+                    "by": "Ada, release manager",
+                    "reason": "the errors are of a load test, which ends today",
+                    "expires_at": "2026-02-01T18:00:00Z",
+                }
+            ]
+        }
+    )
+
+    kind: Annotated[OverrideKind, Field(strict=False, description="waive or hold.")]
+    criterion: Annotated[
+        str, Field(max_length=LONGEST_TEXT, description="For a waiver: the criterion's text, as assessed.")
+    ] = ""
+    by: Annotated[str, Field(min_length=1, max_length=LONGEST_USER, description="Who decides.")]
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, description="Why.")]
+    expires_at: Annotated[Moment, Field(description="Until when; at most 90 days ahead.")]
+
+
+BodyT = TypeVar("BodyT", bound=Shape)
 
 
 def strict_json(body: bytes) -> Any:

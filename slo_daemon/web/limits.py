@@ -14,7 +14,9 @@ from starlette.requests import ClientDisconnect
 from slo_daemon.web.problems import ProblemError
 
 BODY_LIMIT = 1 << 20  # bytes kept of a body
-DISCARD_LIMIT = 4 * BODY_LIMIT  # bytes read and thrown away, so that an honest client hears why it is refused
+DISCARDED = 4  # times the limit is read and thrown away, so that an honest client hears why it is refused
+DISCARD_LIMIT = DISCARDED * BODY_LIMIT
+JSON_TYPE = "application/json"
 
 ResultT = TypeVar("ResultT")
 
@@ -75,17 +77,26 @@ class Workers:
             self._count -= 1
 
 
-async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
+def media_type_of(request: Request) -> str:
+    """What the client says that its body is."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_body(
+    request: Request, limit: int = BODY_LIMIT, types: frozenset[str] = frozenset({JSON_TYPE})
+) -> bytes:
     """The body. Raises ProblemError: an encoded one is refused before, a long one while it is read."""
+    discard = DISCARDED * limit
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProblemError(
             415, "content_encoding", "compressed bodies are not accepted; send the JSON as it is"
         )
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise ProblemError(415, "content_type", "send JSON with the header 'Content-Type: application/json'")
+    if media_type_of(request) not in types:
+        wanted = " or ".join(f"'Content-Type: {name}'" for name in sorted(types))
+        what = "JSON" if types == {JSON_TYPE} else "JSON or CSV"
+        raise ProblemError(415, "content_type", f"send {what} with the header {wanted}")
     declared = request.headers.get("content-length", "0")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > DISCARD_LIMIT:
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > discard:
         raise _too_large(limit)
     body = bytearray()
     size = 0
@@ -96,7 +107,7 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
                 body += chunk
             else:
                 body.clear()
-            if size > DISCARD_LIMIT:
+            if size > discard:
                 break
     except ClientDisconnect:
         raise ProblemError(400, "body_cut", "the body ended too early") from None

@@ -45,8 +45,9 @@ class Rooms:
         self.metrics = Workers("web-metrics", threads=1, queue=16)
         self.store = Workers("web-store", threads=4, queue=128)
         self.reload = Workers("web-reload", threads=1, queue=1)
+        self.imports = Workers("web-import", threads=1, queue=1)  # a file may take seconds, and memory
 
     def close(self) -> None:
         """Wait for what has begun."""
-        for workers in (self.reload, self.store, self.metrics):
+        for workers in (self.reload, self.imports, self.store, self.metrics):
             workers.close()

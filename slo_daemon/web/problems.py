@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from fastapi import Response
 
-from slo_daemon.workflows.record import FieldProblem
+from slo_daemon.workflows.checks import FieldProblem
 
 PROBLEM_TYPE = "application/problem+json"
 MOST_ERRORS = 20  # told at once; the rest is of the same kind

@@ -12,7 +12,7 @@ from slo_daemon.web.parts import Rooms, WebParts
 from slo_daemon.web.problems import ProblemError, json_response
 from slo_daemon.web.records_api import PilotName
 from slo_daemon.web.security import PILOT
-from slo_daemon.workflows.record import UnknownPilotError
+from slo_daemon.workflows.desk import UnknownPilotError
 
 REPORT_ID = re.compile(r"latest|[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 MARKDOWN_TYPE = "text/markdown; charset=utf-8"

@@ -20,7 +20,8 @@ from slo_daemon.web.outputs import feedback_json, incident_json
 from slo_daemon.web.parts import Rooms, WebParts
 from slo_daemon.web.problems import ProblemError, json_response
 from slo_daemon.web.security import PILOT
-from slo_daemon.workflows.record import LARGEST_WHOLE, Author
+from slo_daemon.workflows.checks import LARGEST_WHOLE
+from slo_daemon.workflows.desk import Author
 
 PilotName = Annotated[
     str, Path(description="The pilot's name (metadata.name).", examples=["ecommerce-semantic-search"])
@@ -60,7 +61,7 @@ def record_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
             shape = shaped(IncidentBody, value)
             recorded = recorder.add_incident(
                 pilot,
-                _author(request, shape.reporter, checked, content_digest("incident", pilot, value)),
+                author_of(request, shape.reporter, checked, content_digest("incident", pilot, value)),
                 title=shape.title,
                 severity=shape.severity,
                 description=shape.description,
@@ -112,7 +113,7 @@ def record_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
                 resolution=shape.resolution,
                 resolved_at=shape.resolved_at,
             )
-            author = _author(request, shape.reporter, checked, digest)
+            author = author_of(request, shape.reporter, checked, digest)
             return json_response(incident_json(recorder.change_incident(pilot, number, change, author)))
 
         return await rooms.store.run(work)
@@ -126,7 +127,7 @@ def record_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
         responses=WRITE | {200: {"description": "It was recorded before, with this key."}},
     )
     async def add_feedback(request: Request, pilot: PilotName, key: Key = None) -> Response:
-        """Of several ratings of one user the newest counts."""
+        """Of several ratings of one user the newest counts, unless the pilot counts all."""
         checked = idempotency_key(key)
         body = await read_body(request)
 
@@ -135,12 +136,14 @@ def record_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
             shape = shaped(FeedbackBody, value)
             recorded = recorder.add_feedback(
                 pilot,
-                _author(request, None, checked, content_digest("feedback", pilot, value)),
+                author_of(request, None, checked, content_digest("feedback", pilot, value)),
                 user=shape.user,
                 rating=shape.rating,
                 text=shape.text,
                 given_at=shape.given_at,
                 context=shape.context,
+                cohort=shape.cohort,
+                variant=shape.variant,
             )
             return json_response(feedback_json(recorded.record), 201 if recorded.created else 200)
 
@@ -163,7 +166,7 @@ def record_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
         return await rooms.store.run(work)
 
 
-def _author(request: Request, reporter: str | None, key: str | None, content: str) -> Author:
+def author_of(request: Request, reporter: str | None, key: str | None, content: str) -> Author:
     """For the audit: the token's role, which is proven, and who the client says it was, which is not."""
     role = str(request.state.role)
     return Author(role if reporter is None else f"{role}: {reporter}", key, content)

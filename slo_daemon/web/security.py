@@ -14,6 +14,7 @@ from slo_daemon.web.problems import ProblemError
 class Role(StrEnum):
     """What a token is for."""
 
+    WEBHOOK = "webhook"
     INCIDENTS = "incidents"
     FEEDBACK = "feedback"
     ADMIN = "admin"
@@ -22,6 +23,7 @@ class Role(StrEnum):
 Route = tuple[str, str]  # method and path template
 
 PILOT = "/api/v1/pilots/{pilot}"
+ALERTMANAGER_HOOK = "/hooks/alertmanager/{pilot}"
 
 # Reading is open, as it is with Prometheus: who must not read is kept away by the network or a proxy.
 PUBLIC: frozenset[Route] = frozenset(
@@ -39,6 +41,7 @@ PUBLIC: frozenset[Route] = frozenset(
         f"{PILOT}/reports",
         f"{PILOT}/reports/{{report_id}}",
         f"{PILOT}/incidents",
+        f"{PILOT}/overrides",
     )
 )
 
@@ -48,8 +51,13 @@ PUBLIC: frozenset[Route] = frozenset(
 GUARDED: Mapping[Route, tuple[Role, ...]] = {
     ("POST", f"{PILOT}/incidents"): (Role.INCIDENTS, Role.ADMIN),
     ("PATCH", f"{PILOT}/incidents/{{incident_id}}"): (Role.INCIDENTS, Role.ADMIN),
+    ("POST", f"{PILOT}/incidents/import"): (Role.INCIDENTS, Role.ADMIN),
     ("POST", f"{PILOT}/feedback"): (Role.FEEDBACK, Role.ADMIN),
     ("GET", f"{PILOT}/feedback"): (Role.FEEDBACK, Role.ADMIN),
+    ("POST", f"{PILOT}/feedback/import"): (Role.FEEDBACK, Role.ADMIN),
+    ("POST", f"{PILOT}/overrides"): (Role.ADMIN,),
+    ("DELETE", f"{PILOT}/overrides/{{override_id}}"): (Role.ADMIN,),
+    ("POST", ALERTMANAGER_HOOK): (Role.WEBHOOK, Role.ADMIN),
     ("POST", "/-/reload"): (Role.ADMIN,),
 }
 
@@ -106,7 +114,8 @@ class Doorkeeper:
             raise self._refusal(request, allowed[0], presented, held)
         wait = self._uses.take(role.value)
         if wait:
-            raise _too_many(f"the role {role} may not do that so often", wait)
+            said = f"the role {role} may not do that so often"
+            raise _later(said, wait) if allowed[0] is Role.WEBHOOK else _too_many(said, wait)
         request.state.role = role
 
     def _refusal(
@@ -147,6 +156,11 @@ def _presented(request: Request) -> bytes | None:
 
 def _too_many(detail: str, wait: float) -> ProblemError:
     return ProblemError(429, "too_many_requests", detail, headers={"Retry-After": str(max(1, round(wait)))})
+
+
+def _later(detail: str, wait: float) -> ProblemError:
+    """For programs that send again after 5xx only."""
+    return ProblemError(503, "busy", detail, headers={"Retry-After": str(max(1, round(wait)))})
 
 
 def _digest(token: bytes) -> bytes:

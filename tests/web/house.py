@@ -39,6 +39,8 @@ NOW = 1_800_000_000.0
 PILOT = "search"
 INCIDENTS = f"/api/v1/pilots/{PILOT}/incidents"
 FEEDBACK = f"/api/v1/pilots/{PILOT}/feedback"
+OVERRIDES = f"/api/v1/pilots/{PILOT}/overrides"
+HOOK = f"/hooks/alertmanager/{PILOT}"
 TOKENS = {role: f"{role.value}-token-for-tests" for role in Role}
 
 
@@ -263,6 +265,11 @@ def bearer(role: Role, key: str | None = None) -> dict[str, str]:
 
 def incident(**fields: Any) -> dict[str, Any]:
     return {"title": "Search answers with errors", "severity": "critical"} | fields
+
+
+def override(**fields: Any) -> dict[str, Any]:
+    """A hold, for an hour."""
+    return {"kind": "hold", "by": "ada", "reason": "a sale is on", "expires_at": NOW + 3_600} | fields
 
 
 def feedback(**fields: Any) -> dict[str, Any]:

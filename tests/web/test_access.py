@@ -8,12 +8,30 @@ from fastapi.routing import APIRoute
 
 from slo_daemon.web.limits import TokenBuckets
 from slo_daemon.web.security import GUARDED, PUBLIC, Role, Tokens
-from tests.web.house import FEEDBACK, INCIDENTS, PILOT, TOKENS, House, Visitor, bearer, feedback, incident
+from tests.web.house import (
+    FEEDBACK,
+    INCIDENTS,
+    NOW,
+    OVERRIDES,
+    PILOT,
+    TOKENS,
+    House,
+    Visitor,
+    bearer,
+    feedback,
+    incident,
+    override,
+)
 
 ALLOWED = {
     ("POST", "/-/reload"): {Role.ADMIN},
     ("POST", "/api/v1/pilots/{pilot}/incidents"): {Role.INCIDENTS, Role.ADMIN},
     ("PATCH", "/api/v1/pilots/{pilot}/incidents/{incident_id}"): {Role.INCIDENTS, Role.ADMIN},
+    ("POST", "/api/v1/pilots/{pilot}/incidents/import"): {Role.INCIDENTS, Role.ADMIN},
+    ("POST", "/api/v1/pilots/{pilot}/feedback/import"): {Role.FEEDBACK, Role.ADMIN},
+    ("POST", "/api/v1/pilots/{pilot}/overrides"): {Role.ADMIN},
+    ("DELETE", "/api/v1/pilots/{pilot}/overrides/{override_id}"): {Role.ADMIN},
+    ("POST", "/hooks/alertmanager/{pilot}"): {Role.WEBHOOK, Role.ADMIN},
     ("POST", "/api/v1/pilots/{pilot}/feedback"): {Role.FEEDBACK, Role.ADMIN},
     ("GET", "/api/v1/pilots/{pilot}/feedback"): {Role.FEEDBACK, Role.ADMIN},
 }
@@ -21,6 +39,10 @@ BODIES = {
     "/api/v1/pilots/{pilot}/incidents": incident(),
     "/api/v1/pilots/{pilot}/incidents/{incident_id}": {"resolution": "fixed"},
     "/api/v1/pilots/{pilot}/feedback": feedback(),
+    "/api/v1/pilots/{pilot}/incidents/import": [incident(started_at=NOW)],
+    "/api/v1/pilots/{pilot}/feedback/import": [feedback(given_at=NOW)],
+    "/api/v1/pilots/{pilot}/overrides": override(),
+    "/hooks/alertmanager/{pilot}": {"alerts": []},
 }
 
 
@@ -42,6 +64,7 @@ def shared() -> Iterator[Visitor]:
     house.shelf.write(PILOT, "2027-01-15T08-00-00Z", {"json": "{}"})
     with house.open() as visitor:
         assert visitor.post(INCIDENTS, json=incident(), headers=bearer(Role.INCIDENTS)).json()["id"] == 1
+        assert visitor.post(OVERRIDES, json=override(), headers=bearer(Role.ADMIN)).json()["id"] == 1
         yield visitor
 
 
@@ -49,6 +72,7 @@ def path(template: str) -> str:
     return (
         template.replace("{pilot}", PILOT)
         .replace("{incident_id}", "1")
+        .replace("{override_id}", "1?by=ada")
         .replace("{slo_id:path}", "search/availability")
         .replace("{report_id}", "latest")
     )

@@ -32,6 +32,8 @@ def test_an_incident_is_stored_and_told_back_whole(house: House, visitor: Visito
         "recorded_at": rfc3339(NOW),
         "resolution": None,
         "resolved_at": None,
+        "source": "people",
+        "fingerprint": None,
     }
     (stored,) = house.store.incidents(PILOT)
     assert stored.severity is Severity.CRITICAL
