@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from slo_daemon.core.pilot.pilot import (
+    Canary,
     Cohort,
     Contact,
     CriterionText,
@@ -22,7 +23,7 @@ from slo_daemon.core.slo.window import Window
 from slo_daemon.spec import leaves
 from slo_daemon.spec.indicators import kind_of, read_indicator
 from slo_daemon.spec.objectives import read_objective
-from slo_daemon.spec.pilot_shape import ExperimentShape, PilotShape, RampShape
+from slo_daemon.spec.pilot_shape import ExperimentShape, PilotShape, RampShape, RolloutShape
 from slo_daemon.spec.shape import Place
 from slo_daemon.spec.slos import RESERVED_LABELS, check_label_name, unique
 
@@ -61,7 +62,12 @@ def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | No
         go_live_criteria=tuple(CriterionText(text, Role.GO_LIVE) for text in shape.go_live_criteria or ()),
         rollback_triggers=tuple(CriterionText(text, Role.ROLLBACK) for text in shape.rollback_triggers or ()),
         contacts=tuple(Contact(c.name, c.role, c.contact) for c in shape.escalation_contacts or ()),
+        canary=_canary(shape.rollout),
     )
+
+
+def _canary(shape: RolloutShape | None) -> Canary | None:
+    return None if shape is None else Canary(shape.flagger.name, shape.flagger.namespace)
 
 
 def _ramp(shape: RampShape | None) -> Ramp | None:

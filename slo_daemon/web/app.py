@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from slo_daemon.ports import KeyReusedError, SinkError, StoreError, Telemetry
 from slo_daemon.web.documents import DESCRIPTION, openapi
+from slo_daemon.web.flagger_api import flagger_routes
+from slo_daemon.web.gates_api import gate_routes
 from slo_daemon.web.inputs import field_problems
 from slo_daemon.web.limits import TokenBuckets
 from slo_daemon.web.page import page_routes
@@ -65,6 +67,8 @@ def create_web(
     )
     for routes in (system_routes, page_routes, reading_routes, record_routes):
         routes(app, parts, rooms)
+    gate_routes(app, parts)
+    flagger_routes(app, parts)
 
     described = cache(lambda: openapi(app))
 

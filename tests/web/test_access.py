@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from slo_daemon.web.limits import TokenBuckets
-from slo_daemon.web.security import GUARDED, PUBLIC, Role, Tokens
+from slo_daemon.web.security import GATE_METHODS, GUARDED, PUBLIC, Role, Tokens
 from tests.web.house import FEEDBACK, INCIDENTS, PILOT, TOKENS, House, Visitor, bearer, feedback, incident
 
 ALLOWED = {
@@ -51,6 +51,8 @@ def path(template: str) -> str:
         .replace("{incident_id}", "1")
         .replace("{slo_id:path}", "search/availability")
         .replace("{report_id}", "latest")
+        .replace("{gate}", "promote")
+        .replace("{hook}", "post-rollout")
     )
 
 
@@ -59,8 +61,14 @@ def test_every_route_is_in_exactly_one_table_and_every_entry_is_a_route() -> Non
     assert not PUBLIC & set(GUARDED)
 
 
-def test_only_reading_is_public() -> None:
-    assert {method for method, _ in PUBLIC} == {"GET"}
+def test_only_reading_and_questions_of_deployment_tools_are_public() -> None:
+    asked = {(method, "/api/v1/pilots/{pilot}/gates/{gate}") for method in GATE_METHODS}
+    hook = ("POST", "/hooks/flagger/{pilot}/{hook}")
+
+    assert {route for route in PUBLIC if route[0] != "GET"} == {
+        hook,
+        *(route for route in asked if route[0] != "GET"),
+    }
 
 
 @pytest.mark.parametrize("role", [*Role, None], ids=lambda role: role.value if role else "nobody")

@@ -71,6 +71,14 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """The Canary object of Flagger that carries the pilot out: only it is answered by the pilot's hooks."""
+
+    name: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredMetric:
     """A success metric measured like an SLO."""
 
@@ -139,6 +147,7 @@ class Pilot:
     go_live_criteria: tuple[CriterionText, ...] = ()
     rollback_triggers: tuple[CriterionText, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    canary: Canary | None = None
 
     @property
     def end(self) -> date:
