@@ -11,7 +11,7 @@ from slo_daemon.web.inputs import FeedbackBody, IncidentBody, IncidentChangeBody
 Responses = dict[int | str, dict[str, Any]]
 
 DESCRIPTION = """\
-Reads SLOs, readiness and reports; records incidents and feedback.
+Reads SLOs, readiness and reports; answers deployment tools; records incidents and feedback.
 
 Reading is open, except for feedback. Writing needs `Authorization: Bearer TOKEN` with the token of the role (incidents,
 feedback, admin).
