@@ -14,7 +14,7 @@ from slo_daemon.cli import app
 from slo_daemon.core.pilot.gates import Gate
 from slo_daemon.web.flagger_api import RULES
 from slo_daemon.web.security import PUBLIC
-from tests.documents import DOCS, text_of
+from tests.documents import DOCS, codes, rows, text_of
 from tests.integrations.argo import filled
 from tests.integrations.manifests import FILES, FOLDER, documents, of_kind, texts
 from tests.integrations.schemas import BY_KIND, FLAGD, HOOKS, WORKFLOW
@@ -159,6 +159,19 @@ def test_a_growing_share_moves_nobody_from_control_to_treatment() -> None:
     assert moves == {
         ("treatment", "treatment"), ("off", "treatment"), ("off", "off"), ("off", "control"), ("control", "control"),
     }  # fmt: skip
+
+
+def test_the_page_of_flagger_has_the_table_of_statuses() -> None:
+    told = {}
+    for row in rows(text_of(DOCS / "integrations" / "flagger.md"), "hook"):
+        cells = [cell.strip("*`") for cell in row[1:]]
+        told |= dict.fromkeys(codes(row[0]), cells)
+    known = {}
+    for hook, r in RULES.items():
+        statuses = (r.passed, r.inconclusive, r.failed, r.inconclusive, r.unknown, r.unreadable, r.broken)
+        known[hook.value] = [r.gate.value if r.gate else "", *map(str, statuses)]
+
+    assert told == known
 
 
 def test_every_manifest_is_named_on_a_page() -> None:
