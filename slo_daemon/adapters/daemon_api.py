@@ -1,4 +1,4 @@
-"""A client of a running daemon's API: what `slo-daemon incident` and `slo-daemon feedback` speak.
+"""A client of a running daemon's API: what `slo-daemon incident`, `feedback` and `gate` speak.
 
 A write carries an Idempotency-Key and is repeated with the same key while the daemon is busy or the connection breaks:
 however often it arrives, it is recorded once.
@@ -21,6 +21,20 @@ _AGAIN = frozenset({429, 503})
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 Json = dict[str, Any]
+GATE_FIELDS = frozenset(
+    {
+        "name",
+        "pilot",
+        "verdict",
+        "reason",
+        "reasons",
+        "stale",
+        "readiness",
+        "advice",
+        "evaluated_at",
+        "age_seconds",
+    }
+)
 
 
 class DaemonUnreachableError(Exception):
@@ -76,6 +90,13 @@ class DaemonApi:
     def feedback(self, pilot: str, limit: int) -> list[Json]:
         """The latest by time given, newest first."""
         return self._list(_pilot_path(pilot, "feedback"), "feedback", limit)
+
+    def gate(self, pilot: str, gate: str) -> Json:
+        """The answer of a gate, with all the fields that it must have."""
+        found = self._send("GET", _pilot_path(pilot, "gates", quote(gate, safe=""))).get("gate")
+        if not isinstance(found, dict) or not found.keys() >= GATE_FIELDS:
+            raise self._stranger()
+        return found
 
     def close(self) -> None:
         """Give the connections back."""

@@ -172,6 +172,19 @@ class ContactShape(Shape):
     contact: Text = Field(description="Address, number or channel.")
 
 
+class FlaggerShape(Shape):
+    """A Canary object of Flagger."""
+
+    name: Name = Field(description="metadata.name of the Canary.")
+    namespace: Name = Field(description="metadata.namespace of the Canary.")
+
+
+class RolloutShape(Shape):
+    """What carries the rollout out. The daemon answers its questions; it changes nothing by itself."""
+
+    flagger: FlaggerShape = Field(description="The Canary that asks the hooks of this pilot.")
+
+
 SuccessMetrics = Annotated[
     dict[str, SuccessMetricShape], Field(json_schema_extra={"propertyNames": METRIC_KEY_SCHEMA})
 ]
@@ -185,6 +198,7 @@ class PilotSpecShape(Shape):
     duration: Duration = Field(description="Planned length, e.g. 8w.")
     cohorts: list[CohortShape] | None = Field(default=None, description="Segments of users that take part.")
     ramp: RampShape | None = Field(default=None, description="The planned share of users.")
+    rollout: RolloutShape | None = Field(default=None, description="What carries the rollout out.")
     features: dict[str, Truth] | None = Field(default=None, description="Feature flags: true is on.")
     variants: list[Text] | None = Field(default=None, min_length=1, description="Variants of the experiment.")
     slos: list[SloShape] = Field(min_length=1, description="What the service must keep during the pilot.")

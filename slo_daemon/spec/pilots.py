@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from slo_daemon.core.pilot.pilot import (
+    Canary,
     Cohort,
     Contact,
     CriterionText,
@@ -24,7 +25,7 @@ from slo_daemon.spec import leaves
 from slo_daemon.spec.experiments import read_experiment, warn_of_objective
 from slo_daemon.spec.indicators import kind_of, read_indicator
 from slo_daemon.spec.objectives import read_objective
-from slo_daemon.spec.pilot_shape import PilotShape, RampShape
+from slo_daemon.spec.pilot_shape import PilotShape, RampShape, RolloutShape
 from slo_daemon.spec.shape import Place
 from slo_daemon.spec.slos import unique
 
@@ -65,6 +66,7 @@ def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | No
         rollback_triggers=tuple(CriterionText(text, Role.ROLLBACK) for text in shape.rollback_triggers or ()),
         contacts=tuple(Contact(c.name, c.role, c.contact) for c in shape.escalation_contacts or ()),
         votes=shape.feedback.votes if shape.feedback else VoteCounting.NEWEST,
+        canary=_canary(shape.rollout),
     )
     for metric in metrics:
         if isinstance(metric.source, ExperimentMetric):
@@ -80,6 +82,10 @@ def _check_segments(spec: Place) -> None:
         name = item.at("name").read(leaves.text)
         if name is not None and name in variants:
             item.at("name").warn(f"{name!r} is a variant too: ratings of both are counted under this name")
+
+
+def _canary(shape: RolloutShape | None) -> Canary | None:
+    return None if shape is None else Canary(shape.flagger.name, shape.flagger.namespace)
 
 
 def _ramp(shape: RampShape | None) -> Ramp | None:

@@ -12,7 +12,8 @@ from slo_daemon.web.inputs import FeedbackBody, IncidentBody, IncidentChangeBody
 Responses = dict[int | str, dict[str, Any]]
 
 DESCRIPTION = """\
-Reads SLOs, readiness and reports; records incidents, feedback and overrides, and takes alerts of Alertmanager.
+Reads SLOs, readiness and reports; answers deployment tools; records incidents, feedback and overrides, and takes alerts of
+Alertmanager.
 
 Reading is open, except for feedback. Writing needs `Authorization: Bearer TOKEN` with the token of the role (webhook,
 incidents, feedback, admin).

@@ -45,6 +45,21 @@ class TokenBuckets:
         return wait
 
 
+class FirstTimes:
+    """Whether something happens for the first time. Remembers `most` of them; then nothing is new any more."""
+
+    def __init__(self, most: int = 100) -> None:
+        self._most = most
+        self._seen: set[tuple[str, ...]] = set()
+
+    def take(self, *what: str) -> bool:
+        """True once for each. Called on the event loop only."""
+        if what in self._seen or len(self._seen) >= self._most:
+            return False
+        self._seen.add(what)
+        return True
+
+
 class Workers:
     """A few threads with a short queue, for everything that may block: the event loop only ever waits for it."""
 

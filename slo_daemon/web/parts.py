@@ -1,7 +1,7 @@
 """What the web needs of the rest of the daemon, and the threads it works on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.state import Transition
@@ -10,6 +10,7 @@ from slo_daemon.ports import Clock, ReportSink, Telemetry
 from slo_daemon.web.limits import Workers
 from slo_daemon.web.security import Role
 from slo_daemon.workflows.record import Recorder
+from slo_daemon.workflows.rollouts import RolloutEvents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class WebParts:
     `metrics`: the exposition, complete; it may raise. `stuck`: why the evaluation loop needs a restart, "" while it does
     not. `unready`: why the process is not ready, empty when it is. `reload`: the problems of the new specification, each
     a line for people; empty when it is in force. `history`: the latest transitions of an SLO, newest first; it may raise
-    StoreError, as may `points`: what was left of an SLO's budget since a time (Unix seconds). `explain`: an SLO with them, for any JSON encoder. `tokens`: by role; a role without one cannot be used.
+    StoreError, as may `points`: what was left of an SLO's budget since a time (Unix seconds). `explain`: an SLO with them, for any JSON encoder. `rollouts`: what deployment tools told. `tokens`: by role; a role without one cannot be used.
     """
 
     clock: Clock
@@ -36,6 +37,7 @@ class WebParts:
     explain: Callable[[SloView, Sequence[Transition]], object]
     version: str
     tokens: Mapping[Role, str]
+    rollouts: RolloutEvents = field(default_factory=RolloutEvents)
 
 
 class Rooms:

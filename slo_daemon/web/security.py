@@ -24,6 +24,8 @@ Route = tuple[str, str]  # method and path template
 
 PILOT = "/api/v1/pilots/{pilot}"
 ALERTMANAGER_HOOK = "/hooks/alertmanager/{pilot}"
+FLAGGER = "/hooks/flagger"
+GATE_METHODS = ("GET", "POST", "PUT")  # those that Argo Rollouts may use
 
 # Reading is open, as it is with Prometheus: who must not read is kept away by the network or a proxy.
 PUBLIC: frozenset[Route] = frozenset(
@@ -42,7 +44,14 @@ PUBLIC: frozenset[Route] = frozenset(
         f"{PILOT}/reports/{{report_id}}",
         f"{PILOT}/incidents",
         f"{PILOT}/overrides",
+        f"{PILOT}/rollout-events",
     )
+) | frozenset(
+    # Questions, whatever their method. The events that a hook tells are kept in memory, a few of them, and decide nothing.
+    [
+        *((method, f"{PILOT}/gates/{{gate}}") for method in GATE_METHODS),
+        ("POST", f"{FLAGGER}/{{pilot}}/{{hook}}"),
+    ]
 )
 
 # The role that a route is for comes first; admin may do the others' work too. Feedback carries the users' ids and words:

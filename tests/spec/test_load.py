@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from slo_daemon.core.pilot.pilot import Canary
 from slo_daemon.core.quantity import UNITS
 from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
 from slo_daemon.core.slo.burn_rate import BurnPolicy
@@ -348,3 +349,10 @@ def test_the_hash_names_the_content_and_not_its_layout() -> None:
 )
 def test_the_hash_changes_with_the_content(change: Callable[[str], str]) -> None:
     assert hash_of(("a.yaml", change(SLOS))) != hash_of(("a.yaml", SLOS))
+
+
+def test_the_canary_of_a_pilot_is_read_and_none_is_none() -> None:
+    named = PILOT.replace("  features:", "  rollout: {flagger: {name: search, namespace: shop}}\n  features:")
+    found = [load([("shop.yaml", text)]).specification.pilots[0].canary for text in (named, PILOT)]
+
+    assert found == [Canary("search", "shop"), None]

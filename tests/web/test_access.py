@@ -7,7 +7,6 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from slo_daemon.web.limits import TokenBuckets
-from slo_daemon.web.security import GUARDED, PUBLIC, Role, Tokens
 from tests.web.house import (
     FEEDBACK,
     INCIDENTS,
@@ -22,6 +21,7 @@ from tests.web.house import (
     incident,
     override,
 )
+from slo_daemon.web.security import GATE_METHODS, GUARDED, PUBLIC, Role, Tokens
 
 ALLOWED = {
     ("POST", "/-/reload"): {Role.ADMIN},
@@ -75,6 +75,8 @@ def path(template: str) -> str:
         .replace("{override_id}", "1?by=ada")
         .replace("{slo_id:path}", "search/availability")
         .replace("{report_id}", "latest")
+        .replace("{gate}", "promote")
+        .replace("{hook}", "post-rollout")
     )
 
 
@@ -83,8 +85,14 @@ def test_every_route_is_in_exactly_one_table_and_every_entry_is_a_route() -> Non
     assert not PUBLIC & set(GUARDED)
 
 
-def test_only_reading_is_public() -> None:
-    assert {method for method, _ in PUBLIC} == {"GET"}
+def test_only_reading_and_questions_of_deployment_tools_are_public() -> None:
+    asked = {(method, "/api/v1/pilots/{pilot}/gates/{gate}") for method in GATE_METHODS}
+    hook = ("POST", "/hooks/flagger/{pilot}/{hook}")
+
+    assert {route for route in PUBLIC if route[0] != "GET"} == {
+        hook,
+        *(route for route in asked if route[0] != "GET"),
+    }
 
 
 @pytest.mark.parametrize("role", [*Role, None], ids=lambda role: role.value if role else "nobody")

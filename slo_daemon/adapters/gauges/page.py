@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from threading import Lock
 
+from slo_daemon.adapters.gauges.gate_text import gates_text
 from slo_daemon.adapters.gauges.self_metrics import SelfMetrics
 from slo_daemon.adapters.gauges.snapshot_text import SnapshotText, is_stalled, pilots_text
 from slo_daemon.core.snapshot import Snapshot
@@ -44,7 +45,8 @@ class MetricsPage:
         """The page at the time `now` (Unix seconds), in the text format 0.0.4."""
         stalled = is_stalled(snapshot, now)
         pilots = self._of_pilots(snapshot, datetime.fromtimestamp(now, UTC).date(), stalled=stalled)
-        return b"".join([*self._of_slos(snapshot, stalled=stalled), pilots, self._self_metrics.text()])
+        own = (gates_text(snapshot, now), self._self_metrics.text())
+        return b"".join([*self._of_slos(snapshot, stalled=stalled), pilots, *own])
 
     def let_go(self) -> None:
         """There is a newer snapshot: keep the page, but not the values that it was rendered from."""

@@ -109,6 +109,12 @@ _FAMILIES = (
         (*_PILOT, "criterion", "role", "state"),
         "1 for the state (true, false, unknown) that a criterion is in.",
     ),
+    Family(
+        "pilot_gate_verdict",
+        _G,
+        (*_PILOT, "gate"),
+        "What a gate answers: 1 pass, -1 fail (roll back), 0 inconclusive, also when nothing is known or it is too old.",
+    ),
     Family("pilot_ramp_percentage", _G, (*_PILOT, "kind"), "Planned share of users in percent (0 to 100)."),
     Family("pilot_incidents", _G, (*_PILOT, "severity", "state"), "Recorded incidents, open and resolved."),
     Family(

@@ -72,6 +72,14 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """The Canary object of Flagger that carries the pilot out: only it is answered by the pilot's hooks."""
+
+    name: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredMetric:
     """A success metric measured like an SLO."""
 
@@ -182,6 +190,7 @@ class Pilot:
     rollback_triggers: tuple[CriterionText, ...] = ()
     contacts: tuple[Contact, ...] = ()
     votes: VoteCounting = VoteCounting.NEWEST
+    canary: Canary | None = None
 
     @property
     def cohort_names(self) -> tuple[str, ...]:
