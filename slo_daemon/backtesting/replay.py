@@ -1,8 +1,6 @@
 """The machinery of a replay, wired in one place: what judges the past is what judges the present."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator
 
 from slo_daemon.adapters.gauges import NoTelemetry
 from slo_daemon.adapters.recorded_source import Question, RecordedSource
@@ -20,6 +18,8 @@ from slo_daemon.workflows.backfill import Backfiller
 from slo_daemon.workflows.board import Board
 from slo_daemon.workflows.evaluate import Evaluator
 from slo_daemon.workflows.history import History
+
+PHASE_SPAN = 6 * HOUR  # windows up to here are exact, as in a single look at the same time
 
 
 class Replay:
@@ -42,7 +42,7 @@ class Replay:
         self._step = step
         self.board = Board(Snapshot(NOTHING, None, None, {}))
         self._asker = Asker(source, telemetry, concurrency=1, timeout=settings.prometheus.timeout)
-        self.history = History(store, telemetry, CELL)
+        self.history = History(store, telemetry, CELL, PHASE_SPAN)
         self._backfiller = Backfiller(self._asker, self.history, clock, telemetry)
         self._evaluator = Evaluator(self._asker, self.history, store, self.board, clock, telemetry)
         self._assessor = Assessor(store, self.board, telemetry)
@@ -52,8 +52,11 @@ class Replay:
     def slot(self, at: int) -> Snapshot:
         """What the daemon would have known and judged at a time. Times must ascend. Raises SourceError."""
         self._clock.at = at
-        if not self._filled or self._step > CELL or (at - SETTLE) % HOUR == 0:
-            self._backfiller.fill(at)  # else nothing has closed since the slot before
+        alone = not self._filled or self._step > CELL  # the slots of 5 minutes before it were not evaluated
+        if alone:
+            self._backfiller.fill_phase(at, PHASE_SPAN)
+        if alone or (at - SETTLE) % HOUR == 0:  # else nothing has closed since the slot before
+            self._backfiller.fill(at)
             self._filled = True
         self._evaluator.run_slot(Slot(at, self._step))
         return self._assessor.assess_all(at)
