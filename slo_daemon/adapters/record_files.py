@@ -123,7 +123,9 @@ def _of_csv(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         for fields in rows:
             if None in fields or None in fields.values():
-                raise RecordFileError(f"{path}, line {rows.line_num}: does not have the columns of the heading")
+                raise RecordFileError(
+                    f"{path}, line {rows.line_num}: does not have the columns of the heading"
+                )
             yield f"{path}, line {rows.line_num}", {name.strip(): value for name, value in fields.items()}
     except csv.Error as error:
         raise RecordFileError(f"{path}, line {rows.line_num}: is no CSV: {error}") from None

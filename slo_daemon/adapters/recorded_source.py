@@ -213,9 +213,7 @@ class RecordedSource:
             part = waiting.pop()
             self.asked += 1
             try:
-                reply = self._source.query_range(
-                    question.promql, part[0], part[-1], question.step, deadline
-                )
+                reply = self._source.query_range(question.promql, part[0], part[-1], question.step, deadline)
             except SourceError as error:
                 if error.reason in _TOO_MUCH and len(part) > 1:
                     half = len(part) // 2

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from slo_daemon.adapters.gauges import NoTelemetry
-from slo_daemon.adapters.recorded_source import Question, RecordedSource
+from slo_daemon.adapters.recorded_source import Question
 from slo_daemon.app import NOTHING
 from slo_daemon.backtesting.past import PastRecords, PastStore, ReplayClock
 from slo_daemon.core.slo.book import wanted

@@ -75,7 +75,9 @@ def backtest(
     url: Annotated[
         str | None, typer.Option("--url", help="Take incidents and ratings from a running daemon.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write the timeline as SVG to this file.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Write the timeline as SVG to this file.")
+    ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Replay the same files over history: when they would have alerted, been ready, and rolled back.
@@ -106,7 +108,9 @@ def backtest(
     if plot is not None:
         _write(plot, timeline_svg(done.backtest))
     if output is Output.JSON:
-        print(json.dumps({**backtest_json(done.backtest), "queries": done.queries}, indent=2, allow_nan=False))
+        print(
+            json.dumps({**backtest_json(done.backtest), "queries": done.queries}, indent=2, allow_nan=False)
+        )
     else:
         told(console(), done.backtest, done.queries)
 
@@ -148,7 +152,8 @@ def _past(wanted: Plan, incidents: Path | None, feedback: Path | None, url: str 
     found = PastRecords(
         read_incidents(incidents, only), read_feedback(feedback, only) if feedback is not None else ()
     )
-    strange = {one.pilot for one in (*(found.incidents or ()), *found.feedback)} - set(pilots)
+    named = {one.pilot for one in found.incidents or ()} | {one.pilot for one in found.feedback}
+    strange = named - set(pilots)
     if strange:
         raise RecordFileError(f"there is no pilot {min(strange)!r}; known: {', '.join(pilots) or 'none'}")
     return found

@@ -8,14 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from slo_daemon.console import BAD, DOUBTFUL, LEVEL_STYLES, QUIET
-from slo_daemon.core.backtest.spans import seconds_of
 from slo_daemon.core.backtest.story import Backtest, Episode, PilotStory, SloStory, Story
 from slo_daemon.core.backtest.terminal import timeline
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.report import LEVEL_WORDS
-from slo_daemon.core.slo.budget import Budget
+from slo_daemon.core.report import LEVEL_WORDS, VERDICT_WORDS
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
     say_count,
@@ -37,7 +35,9 @@ def told(screen: Console, backtest: Backtest, queries: int) -> None:
         screen.print(_comparison(backtest), Text(), sep="\n")
     for story in backtest.stories:
         if many:
-            screen.print(Text(f"What if {story.variant}" if story.variant else "As it is", style="bold underline"))
+            screen.print(
+                Text(f"What if {story.variant}" if story.variant else "As it is", style="bold underline")
+            )
         for part in _story(backtest, story):
             screen.print(part, Text(), sep="\n")
         screen.print(timeline(backtest, story, screen.width), Text(), sep="\n", markup=False)
@@ -78,7 +78,9 @@ def _story(backtest: Backtest, story: Story) -> Iterator[Table | Text]:
 
 
 def _slos(story: Story) -> Table:
-    table = _table("SLO", "Objective", "Met", "Missed", "Unknown", "Warning", "Critical", "Blind", "Budget at the end")
+    table = _table(
+        "SLO", "Objective", "Met", "Missed", "Unknown", "Warning", "Critical", "Blind", "Budget at the end"
+    )
     for slo in story.slos:
         blind = sum(span.seconds for span in slo.blind)
         table.add_row(
@@ -87,7 +89,7 @@ def _slos(story: Story) -> Table:
             *(_share(slo.share(met)) for met in (True, False, None)),
             *(_alerts((slo,), level) for level in (Level.WARNING, Level.CRITICAL)),
             Text(show_duration(blind), style=DOUBTFUL) if blind else _NEVER,
-            _left(slo.budget),
+            say_left(slo.budget),
         )
     return table
 
@@ -125,18 +127,19 @@ def _findings(pilot: PilotStory) -> Table:
 
 
 def _verdict(pilot: PilotStory) -> Text:
-    ready = seconds_of(pilot.verdicts, lambda verdict: verdict is Verdict.READY)
-    lines = [f"{pilot.title}"]
-    for verdict in (Verdict.READY, Verdict.NOT_READY, Verdict.INCONCLUSIVE):
-        lines.append(f"  {verdict.value}: {_share(pilot.share(verdict))} of the time")
+    lines = [
+        f"{VERDICT_WORDS[verdict]}: {say_share(pilot.share(verdict))} of the time"
+        for verdict in (Verdict.READY, Verdict.NOT_READY, Verdict.INCONCLUSIVE)
+    ]
     first = pilot.first_ready
-    lines.append(f"  first READY: {say_minute(first)} UTC" if first is not None and ready else "  never READY")
+    lines.append("never READY" if first is None else f"READY for the first time: {say_minute(first)} UTC")
     for rollback in pilot.rollbacks:
         until = f"to {say_minute(rollback.end)} UTC" if rollback.end is not None else "to the end"
-        lines.append(f"  ✗ roll back from {say_minute(rollback.start)} {until}: {'; '.join(rollback.triggers)}")
+        why = "; ".join(rollback.triggers)
+        lines.append(f"✗ roll back from {say_minute(rollback.start)} {until}: {why}")
     if not pilot.rollbacks:
-        lines.append("  no rollback was advised")
-    return Text("\n".join(visible(line) if line == lines[0] else f"  {visible(line)}" for line in lines))
+        lines.append("no rollback was advised")
+    return Text("\n".join([visible(pilot.title), *(f"  {visible(line)}" for line in lines)]))
 
 
 def _summary(backtest: Backtest, queries: int) -> str:
@@ -154,10 +157,6 @@ def _alerts(slos: tuple[SloStory, ...], level: Level) -> Text:
         return Text(_NEVER)
     seconds = sum(slo.seconds_at(level) for slo in slos)
     return Text(f"{count} x, {show_duration(seconds)}", style=LEVEL_STYLES[level])
-
-
-def _left(budget: Budget | None) -> str:
-    return say_left(budget)
 
 
 def _share(share: float) -> str:

@@ -21,7 +21,6 @@ _MOST_SEGMENTS = 600  # of one lane; with more of them the gravest of each part 
 _NARROWEST = 1.5  # pixels: what lasted a slot is still seen in a month
 _MOST_DATES = 12
 _DAY = 86_400
-_CLASSES = {Tone.QUIET: "quiet", Tone.GOOD: "good", Tone.OPEN: "open", Tone.WARNING: "warn", Tone.BAD: "bad"}
 _STYLE = """
 text { font: 12px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1c2330 }
 .paper { fill: #ffffff } .rule { stroke: #d5dae2; stroke-width: 1 } .track { fill: #f3f5f8 }
@@ -49,6 +48,7 @@ _FILLS = {
     Tone.WARNING: 'fill="url(#p-warn)"',
     Tone.BAD: 'fill="url(#p-bad)"',
 }
+_PLAIN = {Tone.OPEN: "open", Tone.WARNING: "warn", Tone.BAD: "bad"}
 _LEGEND = (
     (Tone.QUIET, "none, hold"), (Tone.GOOD, "passes, ready, advance"), (Tone.OPEN, "unknown, inconclusive"),
     (Tone.WARNING, "warning"), (Tone.BAD, "critical, blocks, roll back"),
@@ -61,10 +61,12 @@ def timeline_svg(backtest: Backtest) -> str:
     rows = sum(HEADING + ROW * len(part.lanes) for part in parts)
     top, height = 78, 78 + rows + 30
     title = f"Backtest from {say_minute(backtest.start)} to {say_minute(backtest.end)} UTC"
-    about = f"A slot every {show_duration(backtest.step)}. One lane for each SLO, criterion, verdict and advice."
+    about = (
+        f"A slot every {show_duration(backtest.step)}. One lane for each SLO, criterion, verdict and advice."
+    )
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        'role="graphics-document" aria-labelledby="title about">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="graphics-document" aria-labelledby="title about">',
         f'<title id="title">{escape(title)}</title>',
         f'<desc id="about">{escape(about)}</desc>',
         f"<style>{_STYLE}</style>",
@@ -99,7 +101,9 @@ def _axis(backtest: Backtest, top: int, bottom: int) -> Iterator[str]:
             yield f'<path class="rule" d="M{_n(x)},{top - 6} V{bottom}"/>'
             if number % each == 0:
                 shown = f"{datetime.fromtimestamp(day, UTC):%b %d}"
-                yield f'<text class="faint" x="{_n(x)}" y="{top - 10}" text-anchor="middle">{shown}</text>'
+                end = x > WIDTH - 2 * MARGIN  # the last one would be cut off
+                place = f'x="{_n(WIDTH - MARGIN if end else x)}" text-anchor="{"end" if end else "middle"}"'
+                yield f'<text class="faint" {place} y="{top - 10}">{shown}</text>'
 
 
 def _section(part: Section, backtest: Backtest, y: int) -> Iterator[str]:
@@ -155,6 +159,13 @@ def _segment(segment: Segment, backtest: Backtest, y: int) -> Iterator[str]:
     inside = next((t for t in (segment.word, segment.symbol) if width > _LETTER * len(t) + 6), "")
     if inside:
         dark = " bad-text" if segment.tone is Tone.BAD else ""
+        plain = _PLAIN.get(segment.tone)
+        if plain:  # no pattern behind letters
+            room = _LETTER * len(inside) + 4
+            yield (
+                f'<rect class="{plain}" aria-hidden="true" x="{_n(x + (width - room) / 2)}" y="{y}" '
+                f'width="{_n(room)}" height="{BAR}"/>'
+            )
         yield (
             f'<text class="mark{dark}" aria-hidden="true" x="{_n(x + width / 2)}" y="{y + 11}">'
             f"{escape(inside)}</text>"
