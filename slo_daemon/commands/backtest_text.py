@@ -23,6 +23,7 @@ from slo_daemon.core.slo.phrases import (
     say_share,
     visible,
 )
+from slo_daemon.core.slo.slo import split_id
 
 MOST_EPISODES = 20  # that are listed; the JSON has all
 _NEVER = "–"
@@ -32,7 +33,8 @@ def told(screen: Console, backtest: Backtest, queries: int) -> None:
     """Everything, for people."""
     many = len(backtest.stories) > 1
     if many:
-        screen.print(_comparison(backtest), Text(), sep="\n")
+        for table in _comparison(backtest):
+            screen.print(table, Text(), sep="\n")
     for story in backtest.stories:
         if many:
             screen.print(
@@ -44,22 +46,40 @@ def told(screen: Console, backtest: Backtest, queries: int) -> None:
     screen.print(Text(_summary(backtest, queries), style=QUIET))
 
 
-def _comparison(backtest: Backtest) -> Table:
-    table = _table("What if", "SLO slots met", "Warning", "Critical", "READY", "First READY", "Rollbacks")
-    for story in backtest.stories:
-        met = sum(slo.slots.get(True, 0) for slo in story.slos)
-        total = sum(sum(slo.slots.values()) for slo in story.slos)
-        firsts = [pilot.first_ready for pilot in story.pilots]
-        known = [at for at in firsts if at is not None]
-        table.add_row(
-            Text(visible(story.variant or "as it is")),
-            say_share(met / total) if total else _NEVER,
-            *(_alerts(story.slos, level) for level in (Level.WARNING, Level.CRITICAL)),
-            ", ".join(say_share(pilot.share(Verdict.READY)) for pilot in story.pilots) or _NEVER,
-            say_minute(min(known)) if known else _NEVER,
-            str(sum(len(pilot.rollbacks) for pilot in story.pilots)),
-        )
-    return table
+def _comparison(backtest: Backtest) -> Iterator[Table]:
+    """For each SLO that was varied: how it is, and how it would have been with each other target."""
+    as_it_is, varied = backtest.stories[0], backtest.stories[1:]
+    for name in dict.fromkeys(story.changed for story in varied):
+        table = _table(
+            f"What if {visible(name)}", "Objective", "Met", "Missed", "Unknown", "Warning", "Critical",
+            "Budget at the end", "READY", "First READY (UTC)", "Rollbacks",
+        )  # fmt: skip
+        for story in (as_it_is, *(story for story in varied if story.changed == name)):
+            for slo in (slo for slo in story.slos if _is_named(slo, name)):
+                pilot = next((pilot for pilot in story.pilots if pilot.name == slo.pilot), None)
+                first = pilot.first_ready if pilot else None
+                table.add_row(
+                    Text(visible(slo.id)),
+                    say_objective(slo.objective) + ("" if story.variant else ", as it is"),
+                    *_outcome(slo),
+                    say_left(slo.budget),
+                    say_share(pilot.share(Verdict.READY)) if pilot else _NEVER,
+                    say_minute(first) if first is not None else _NEVER,
+                    str(len(pilot.rollbacks)) if pilot else _NEVER,
+                )
+        yield table
+
+
+def _is_named(slo: SloStory, name: str) -> bool:
+    slo_id = split_id(slo.id)[0]
+    return name in (slo_id, slo_id.partition("/")[2])
+
+
+def _outcome(slo: SloStory) -> Iterator[Text | str]:
+    for met in (True, False, None):
+        yield _share(slo.share(met))
+    for level in (Level.WARNING, Level.CRITICAL):
+        yield _alerts(slo, level)
 
 
 def _story(backtest: Backtest, story: Story) -> Iterator[Table | Text]:
@@ -86,8 +106,7 @@ def _slos(story: Story) -> Table:
         table.add_row(
             Text(visible(slo.id)),
             say_objective(slo.objective),
-            *(_share(slo.share(met)) for met in (True, False, None)),
-            *(_alerts((slo,), level) for level in (Level.WARNING, Level.CRITICAL)),
+            *_outcome(slo),
             Text(show_duration(blind), style=DOUBTFUL) if blind else _NEVER,
             say_left(slo.budget),
         )
@@ -150,13 +169,12 @@ def _summary(backtest: Backtest, queries: int) -> str:
     return f"{span}: {slots}, {asked} to Prometheus{people}"
 
 
-def _alerts(slos: tuple[SloStory, ...], level: Level) -> Text:
+def _alerts(slo: SloStory, level: Level) -> Text:
     """How often a level was reached, and for how long."""
-    count = sum(episode.level is level for slo in slos for episode in slo.episodes)
+    count = sum(episode.level is level for episode in slo.episodes)
     if not count:
         return Text(_NEVER)
-    seconds = sum(slo.seconds_at(level) for slo in slos)
-    return Text(f"{count} x, {show_duration(seconds)}", style=LEVEL_STYLES[level])
+    return Text(f"{count} x, {show_duration(slo.seconds_at(level))}", style=LEVEL_STYLES[level])
 
 
 def _share(share: float) -> str:

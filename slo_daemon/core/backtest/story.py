@@ -124,6 +124,11 @@ class Story:
     pilots: tuple[PilotStory, ...]
     source_down: tuple[Span[str], ...]
 
+    @property
+    def changed(self) -> str:
+        """The SLO that was changed, as it was named; empty for the file as it is."""
+        return self.variant.partition("=")[0]
+
     def of_pilot(self, pilot: str) -> tuple[SloStory, ...]:
         """The SLOs of one pilot."""
         return tuple(slo for slo in self.slos if slo.pilot == pilot)
