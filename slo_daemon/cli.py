@@ -6,7 +6,7 @@ import typer
 
 from slo_daemon import __version__
 from slo_daemon.adapters import logs
-from slo_daemon.commands import demo, documents, history, look, serve
+from slo_daemon.commands import backtest, demo, documents, history, look, serve
 from slo_daemon.commands.gate import gate
 from slo_daemon.commands.records import feedback_app, incident_app
 
@@ -19,7 +19,8 @@ app = typer.Typer(
 )
 
 for command in (
-    serve.run, history.backfill, look.evaluate, look.explain, look.report, gate, documents.check, documents.schema, documents.rules, demo.demo,
+    serve.run, history.backfill, look.evaluate, look.explain, look.report, gate, backtest.backtest, documents.check,
+    documents.schema, documents.rules, demo.demo,
 ):  # fmt: skip
     app.command(command.__name__)(command)
 app.add_typer(incident_app)

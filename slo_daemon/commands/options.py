@@ -52,7 +52,7 @@ def settings_of(config: Path | None, spec: list[Path] | None, prometheus: str | 
     return loaded.settings
 
 
-def moment(text: str | None) -> float | None:
+def moment(text: str | None, option: str = "--at") -> float | None:
     """RFC 3339 or Unix seconds as Unix seconds; None stays None. What is no time in the past ends the command."""
     if text is None:
         return None
@@ -63,7 +63,7 @@ def moment(text: str | None) -> float | None:
         problem = "lies in the future, and Prometheus would answer with older numbers; leave it out for now"
     else:
         return at
-    raise typer.BadParameter(f"{text!r} {problem}", param_hint="--at")
+    raise typer.BadParameter(f"{text!r} {problem}", param_hint=option)
 
 
 def _unix(text: str) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource
+from slo_daemon.adapters.recorded_source import Question, RecordedSource
 from slo_daemon.adapters.scripted_source import Answer, ScriptedSource
 from slo_daemon.core.slo.query import FailReason, Sample
 from slo_daemon.ports import MOST_POINTS, MetricSource, RangeRow, Reply, SourceError, range_times
@@ -53,17 +54,37 @@ def script(promql: str, at: float) -> Answer:
             return []
 
 
-@pytest.fixture(params=["scripted", pytest.param("prometheus", marks=pytest.mark.servers)])
+@pytest.fixture(
+    params=[
+        "scripted",
+        "recorded",
+        pytest.param("prometheus", marks=pytest.mark.servers),
+        pytest.param("recorded prometheus", marks=pytest.mark.servers),
+    ]
+)
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
-    if request.param == "scripted":
-        fake = ScriptedSource(script, clock=1_700_000_000.0)
-        yield Subject(fake, 1_700_000_000.0, lambda: fake.clock)
-        fake.close()
-    else:
+    opened: list[MetricSource] = []
+    if "prometheus" in request.param:
         world = request.getfixturevalue("world")
-        source = PrometheusSource(PrometheusSettings(world.url))
-        yield Subject(source, world.end, time.time)
+        opened.append(PrometheusSource(PrometheusSettings(world.url)))
+        at, now = world.end, time.time
+    else:
+        fake = ScriptedSource(script, clock=1_700_000_000.0)
+        opened.append(fake)
+        at, now = 1_700_000_000.0, lambda: fake.clock
+    if "recorded" in request.param:
+        opened.append(recorded(opened[0], at, now))
+    yield Subject(opened[-1], at, now)
+    for source in reversed(opened):
         source.close()
+
+
+def recorded(source: MetricSource, at: float, now: Callable[[], float]) -> RecordedSource:
+    """A source that has recorded the last quarter of an hour of everything here, as far as it can be recorded."""
+    found = RecordedSource(source, now, piece=200)
+    promqls = (TWO_ROWS, NOTHING, NOT_A_NUMBER, INFINITE, BROKEN, MANY_TO_MANY, AS_OF, EVERY_OTHER)
+    found.record([Question(promql, 5, int(at) - 900, int(at)) for promql in promqls], 5.0)
+    return found
 
 
 def failure(subject: Subject, promql: str, deadline: float = 5.0) -> SourceError:
