@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from slo_daemon.ports import KeyReusedError, SinkError, StoreError, Telemetry
 from slo_daemon.web.alertmanager_hook import alertmanager_routes
 from slo_daemon.web.documents import DESCRIPTION, openapi
-from slo_daemon.web.imports_api import import_routes
 from slo_daemon.web.flagger_api import flagger_routes
 from slo_daemon.web.gates_api import gate_routes
+from slo_daemon.web.imports_api import import_routes
 from slo_daemon.web.inputs import field_problems
 from slo_daemon.web.limits import TokenBuckets
 from slo_daemon.web.overrides_api import override_routes
