@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+from slo_daemon.core.pilot.criteria.parse import parse
 from slo_daemon.core.pilot.pilot import (
     Cohort,
     Contact,
@@ -168,7 +169,7 @@ def seed_pilot() -> Pilot:
             SuccessMetric("user_satisfaction", FeedbackMetric(), at_least("4.0/5")),
         ),
         go_live_criteria=tuple(
-            CriterionText(text, Role.GO_LIVE)
+            CriterionText(text, Role.GO_LIVE, parse(text))
             for text in (
                 "All SLOs met for 2+ weeks",
                 "Zero critical incidents in last week",
@@ -177,7 +178,7 @@ def seed_pilot() -> Pilot:
             )
         ),
         rollback_triggers=tuple(
-            CriterionText(text, Role.ROLLBACK)
+            CriterionText(text, Role.ROLLBACK, parse(text))
             for text in (
                 "Availability < 99.5%",
                 "p99 latency > 200ms",

@@ -10,7 +10,7 @@ from slo_daemon.core.quantity import UNITS, Dimension, Quantity, Unit
 from slo_daemon.core.slo.selector import Selector
 from slo_daemon.spec import leaves, spans
 
-_DURATION_SCHEMA = {
+DURATION_SCHEMA = {
     "type": "string",
     "minLength": 2,
     "pattern": "^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
@@ -22,6 +22,8 @@ _PROMQL_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 8192}
 NAME_SCHEMA = {"type": "string", "pattern": f"^{leaves.NAME.pattern}$", "maxLength": 63}
 METRIC_KEY_SCHEMA = {"pattern": f"^{leaves.METRIC_KEY.pattern}$"}
 
+CRITERION = "CriterionShape"  # in the JSON Schema: a criterion may hold criteria
+
 Text = Annotated[
     str, PlainValidator(leaves.text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})
 ]
@@ -31,9 +33,9 @@ LongText = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 2000}),
 ]
 Criterion = Annotated[
-    str,
+    object,
     PlainValidator(leaves.criterion),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 500}),
+    WithJsonSchema({"$ref": f"#/$defs/{CRITERION}"}),
 ]
 Name = Annotated[str, PlainValidator(leaves.name), WithJsonSchema(NAME_SCHEMA)]
 Truth = Annotated[bool, PlainValidator(leaves.truth), WithJsonSchema({"type": "boolean"})]
@@ -42,17 +44,12 @@ Count = Annotated[
     PlainValidator(leaves.count),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": leaves.LARGEST_COUNT}),
 ]
-AnyQuantity = Annotated[
-    Quantity,
-    PlainValidator(leaves.quantity),
-    WithJsonSchema(
-        {
-            "type": ["string", "number"],
-            "pattern": f"^ *{_NUMBER_PATTERN} *({_UNIT_PATTERN})? *$",
-            "examples": ["50ms", "99.9%", "4.0/5", "100/s", 12],
-        }
-    ),
-]
+QUANTITY_SCHEMA = {
+    "type": ["string", "number"],
+    "pattern": f"^ *{_NUMBER_PATTERN} *({_UNIT_PATTERN})? *$",
+    "examples": ["50ms", "99.9%", "4.0/5", "100/s", 12],
+}
+AnyQuantity = Annotated[Quantity, PlainValidator(leaves.quantity), WithJsonSchema(QUANTITY_SCHEMA)]
 Time = Annotated[
     Quantity,
     PlainValidator(leaves.quantity_of(Dimension.TIME)),
@@ -85,18 +82,18 @@ RelativeChange = Annotated[
         {"type": "string", "pattern": f"^ *{_NUMBER_PATTERN} *(%|ratio) *$", "examples": ["15%", "-2%"]}
     ),
 ]
-Duration = Annotated[int, PlainValidator(leaves.duration), WithJsonSchema(_DURATION_SCHEMA)]
-DurationOrZero = Annotated[int, PlainValidator(leaves.duration_or_zero), WithJsonSchema(_DURATION_SCHEMA)]
-ShortDuration = Annotated[float, PlainValidator(leaves.short_duration), WithJsonSchema(_DURATION_SCHEMA)]
+Duration = Annotated[int, PlainValidator(leaves.duration), WithJsonSchema(DURATION_SCHEMA)]
+DurationOrZero = Annotated[int, PlainValidator(leaves.duration_or_zero), WithJsonSchema(DURATION_SCHEMA)]
+ShortDuration = Annotated[float, PlainValidator(leaves.short_duration), WithJsonSchema(DURATION_SCHEMA)]
 Span = Annotated[
     int,
     PlainValidator(spans.span),
-    WithJsonSchema({**_DURATION_SCHEMA, "examples": ["30m", "1h", "7d", "30d"]}),
+    WithJsonSchema({**DURATION_SCHEMA, "examples": ["30m", "1h", "7d", "30d"]}),
 ]
 Lookback = Annotated[
     int,
     PlainValidator(spans.lookback),
-    WithJsonSchema({**_DURATION_SCHEMA, "examples": ["5m", "30m", "1h", "6h", "3d"]}),
+    WithJsonSchema({**DURATION_SCHEMA, "examples": ["5m", "30m", "1h", "6h", "3d"]}),
 ]
 Zone = Annotated[
     str,

@@ -93,9 +93,16 @@ def long_text(value: object) -> str:
     return _text(value, 2_000, lines=True)
 
 
-def criterion(value: object) -> str:
+def line(value: object) -> str:
     """One line of text, at most 500 characters."""
     return _text(value, 500).strip()
+
+
+def criterion(value: object) -> object:
+    """A text in the criterion language, or a mapping that says the same; what it says is read by `spec.criteria`."""
+    if isinstance(value, list):
+        wrong("a criterion is wanted here, not a list", "write a text or a mapping")
+    return value if isinstance(value, dict) else line(value)
 
 
 def name(value: object) -> str:

@@ -16,12 +16,17 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value as it was written. `reads_as`: what YAML takes an unquoted text for ("a number"); "" for text."""
+    """One value as it was written. `reads_as`: what YAML takes an unquoted text for ("a number"); "" for text.
+
+    `inset`: how many characters behind `mark` the text begins, where it stands there character by character; None where it
+    does not (escapes, several lines).
+    """
 
     text: str
     mark: Mark
     form: Form = Form.FREE
     reads_as: str = ""
+    inset: int | None = None
 
     @property
     def size(self) -> int:

@@ -1,12 +1,13 @@
 """Pilot documents -> core values, and what must fit together: the ramp and its steps, experiments and variants."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+from slo_daemon.core.pilot.names import vocabulary_of
 from slo_daemon.core.pilot.pilot import (
     Canary,
     Cohort,
     Contact,
-    CriterionText,
     ExperimentMetric,
     FeedbackMetric,
     MeasuredMetric,
@@ -22,6 +23,7 @@ from slo_daemon.core.slo.query import Labels
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Window
 from slo_daemon.spec import leaves
+from slo_daemon.spec.criteria import read_criteria
 from slo_daemon.spec.experiments import read_experiment, warn_of_objective
 from slo_daemon.spec.indicators import kind_of, read_indicator
 from slo_daemon.spec.objectives import read_objective
@@ -41,15 +43,27 @@ def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | No
     unique((item.at("name") for item in spec.at("cohorts").items()), "cohort")
     unique(spec.at("variants").items(), "variant")
     _check_segments(spec)
-    for key in ("go_live_criteria", "rollback_triggers"):
-        unique(spec.at(key).items(), "text")
     _check_ramp(spec)
     metrics = _read_success_metrics(spec)
     document = root.read(PilotShape.model_validate)
-    if document is None:
-        return None
+    pilot = None if document is None else _pilot(document, labels, slos, metrics)
+    vocabulary = None
+    if pilot is not None and _complete(spec, pilot):
+        vocabulary = vocabulary_of(pilot)
+    go_live = read_criteria(spec.at("go_live_criteria"), Role.GO_LIVE, vocabulary)
+    rollback = read_criteria(spec.at("rollback_triggers"), Role.ROLLBACK, vocabulary)
+    for metric in pilot.success_metrics if pilot is not None else ():
+        if pilot is not None and isinstance(metric.source, ExperimentMetric):
+            place = spec.at("success_metrics", metric.name)
+            warn_of_objective(place, metric.source, metric.objective, pilot)
+    return pilot and replace(pilot, go_live_criteria=go_live, rollback_triggers=rollback)
+
+
+def _pilot(
+    document: PilotShape, labels: Labels, slos: tuple[Slo, ...], metrics: tuple[SuccessMetric, ...]
+) -> Pilot:
     shape, metadata = document.spec, document.metadata
-    pilot = Pilot(
+    return Pilot(
         name=metadata.name,
         title=metadata.title or metadata.name,
         stage=shape.stage,
@@ -62,17 +76,10 @@ def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | No
         features=shape.features,
         variants=tuple(shape.variants or ()),
         success_metrics=metrics,
-        go_live_criteria=tuple(CriterionText(text, Role.GO_LIVE) for text in shape.go_live_criteria or ()),
-        rollback_triggers=tuple(CriterionText(text, Role.ROLLBACK) for text in shape.rollback_triggers or ()),
         contacts=tuple(Contact(c.name, c.role, c.contact) for c in shape.escalation_contacts or ()),
         votes=shape.feedback.votes if shape.feedback else VoteCounting.NEWEST,
         canary=_canary(shape.rollout),
     )
-    for metric in metrics:
-        if isinstance(metric.source, ExperimentMetric):
-            place = spec.at("success_metrics", metric.name)
-            warn_of_objective(place, metric.source, metric.objective, pilot)
-    return pilot
 
 
 def _check_segments(spec: Place) -> None:
@@ -86,6 +93,17 @@ def _check_segments(spec: Place) -> None:
 
 def _canary(shape: RolloutShape | None) -> Canary | None:
     return None if shape is None else Canary(shape.flagger.name, shape.flagger.namespace)
+
+
+def _complete(spec: Place, pilot: Pilot) -> bool:
+    """Whether every name of the document is known: else an unknown one in a criterion may be no slip of its own."""
+    slos = [slo.name for slo in pilot.slos]
+    whole = len(slos) == len(list(spec.at("slos").items()))
+    return (
+        whole
+        and len(slos) == len(set(slos))
+        and len(pilot.success_metrics) == len(list(spec.at("success_metrics").keys_with_marks()))
+    )
 
 
 def _ramp(shape: RampShape | None) -> Ramp | None:

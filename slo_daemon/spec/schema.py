@@ -7,10 +7,57 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from slo_daemon.core.pilot.criteria.criterion import Op
+from slo_daemon.core.pilot.criteria.structured import REQUIRED
+from slo_daemon.spec.leaf_types import CRITERION, DURATION_SCHEMA, QUANTITY_SCHEMA
 from slo_daemon.spec.pilot_shape import PilotShape, SlosShape
 from slo_daemon.spec.settings_shape import SettingsShape
 
+
+def _only(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "required": [key], "properties": {key: value}}
+
+
 _KINDS: dict[str, type[BaseModel]] = {"Pilot": PilotShape, "Slos": SlosShape, "Settings": SettingsShape}
+
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 500}
+_NAMED = {"type": "string", "minLength": 1, "maxLength": 200}
+_AGAIN = {"$ref": f"#/$defs/{CRITERION}"}
+_CRITERION = {
+    "description": "A text in the criterion language, or a mapping that says the same.",
+    "anyOf": [
+        _TEXT,
+        _only("compare", {
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(REQUIRED),
+            "properties": {
+                "operand": {**_NAMED, "description": "The number, e.g. availability."},
+                "of": {**_NAMED, "description": "What it is about: an SLO, a cohort, a variant."},
+                "window": {**DURATION_SCHEMA, "description": "The time it is taken over."},
+                "op": {"type": "string", "enum": [op.value for op in Op], "description": "The comparison."},
+                "value": {**QUANTITY_SCHEMA, "description": "The number it is compared with."},
+                "for": {**DURATION_SCHEMA, "description": "It must be so over every evaluation of this time."},
+                "vs": {**_NAMED, "description": "For lifts: the control variant."},
+                "significant": {"type": "string", "description": "For lifts: the level of the test, e.g. 5%."},
+                "point": {"type": "boolean", "description": "The value itself decides, not its interval."},
+            },
+        }),
+        _only("met", {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "slos": {"type": "array", "minItems": 1, "items": _NAMED, "description": "Names. Default: all SLOs."},
+                "every": {"type": "boolean", "description": "All of them (true, the default), or any of them."},
+                "for": {**DURATION_SCHEMA, "description": "They must be met for this time. Default: now."},
+                "strictly": {"type": "boolean", "description": "In every slice of that time, not in nearly all."},
+            },
+        }),
+        _only("all", {"type": "array", "minItems": 1, "items": _AGAIN, "description": "All of them hold."}),
+        _only("any", {"type": "array", "minItems": 1, "items": _AGAIN, "description": "One of them holds."}),
+        _only("not", {**_AGAIN, "description": "It does not hold."}),
+    ],
+}  # fmt: skip
 
 
 class _Generator(GenerateJsonSchema):
@@ -35,6 +82,7 @@ def json_schema() -> dict[str, Any]:
     definitions = {
         name: _without_title(part) for name, part in schema["$defs"].items() if name.endswith("Shape")
     }
+    definitions[CRITERION] = _CRITERION
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "slo-daemon/v1",

@@ -60,7 +60,7 @@ def unique(places: Iterable[Place], what: str) -> None:
     """Report every text that an earlier one equals."""
     first: dict[str, Place] = {}
     for place in places:
-        given = place.read(leaves.criterion)
+        given = place.read(leaves.line)
         if given is not None and first.setdefault(given, place) is not place:
             place.report(
                 f"the {what} {given!r} stands twice", f"the first is in line {first[given].mark.line}"

@@ -224,9 +224,19 @@ class _Composer:
 
 
 def _scalar(event: Any, mark: Mark) -> Scalar:
+    inset = _inset(event)
     if event.style:
-        return Scalar(event.value, mark, Form.QUOTED)
-    return Scalar(event.value, mark, Form.PLAIN, _reading(event.value))
+        return Scalar(event.value, mark, Form.QUOTED, inset=inset)
+    return Scalar(event.value, mark, Form.PLAIN, _reading(event.value), inset)
+
+
+def _inset(event: Any) -> int | None:
+    """Where the text begins behind the scalar's start: behind its quote, unless something in it is written otherwise."""
+    start, end = event.start_mark, event.end_mark
+    if start.line != end.line or event.style in ("|", ">"):
+        return None
+    quotes = 1 if event.style else 0
+    return quotes if end.column - start.column == len(event.value) + 2 * quotes else None
 
 
 def _reading(text: str) -> str:

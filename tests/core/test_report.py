@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from slo_daemon.core.pilot.criteria.criterion import Met
 from slo_daemon.core.pilot.pilot import Cohort, Contact, CriterionText, Role
 from slo_daemon.core.pilot.records import RecordsUnavailable, Severity
 from slo_daemon.core.pilot.verdict import Verdict
@@ -129,8 +130,8 @@ def test_a_payload_anywhere_in_a_report_stays_text(payload: str) -> None:
         features={payload: True},
         variants=(payload,),
         labels=((payload, payload),),
-        go_live_criteria=(CriterionText(payload, Role.GO_LIVE),),
-        rollback_triggers=(CriterionText(payload, Role.ROLLBACK),),
+        go_live_criteria=(CriterionText(payload, Role.GO_LIVE, Met()),),
+        rollback_triggers=(CriterionText(payload, Role.ROLLBACK, Met()),),
         contacts=(Contact(payload, payload, payload),),
     )
     told = records_of(

@@ -53,7 +53,7 @@ spec:
       feedback: mean
       objective: {at_least: 4.0/5}
   go_live_criteria: [All SLOs met for 2+ weeks]
-  rollback_triggers: [Error rate > 1%]
+  rollback_triggers: [Throughput < 1/s]
   escalation_contacts: [{name: On-call, role: primary, contact: oncall@example.org}]
 """
 
@@ -320,8 +320,24 @@ PILOT_RULES = [
      'shop.yaml:23:5: spec.success_metrics["User satisfaction"]: \'User satisfaction\' is not a metric\'s name; use at most 63 lower-case letters, digits, underscores and dashes'),
     ("[All SLOs met for 2+ weeks]", "['']",
      "shop.yaml:26:22: spec.go_live_criteria[0]: the text is empty"),
-    ("[Error rate > 1%]", "[Error rate > 1%, Error rate > 1%]",
-     "shop.yaml:27:40: spec.rollback_triggers[1]: the text 'Error rate > 1%' stands twice; the first is in line 27"),
+    ("[Throughput < 1/s]", "[Throughput < 1/s, 'throughput < 60/min']",
+     "shop.yaml:27:41: spec.rollback_triggers[1]: the criterion 'throughput < 60/min' stands twice; the first is in line 27"),
+    ("[Throughput < 1/s]", "[Througput < 1/s]",
+     "shop.yaml:27:23: spec.rollback_triggers[0]: 'througput' is no SLO, success metric or other number that is known here; did you mean 'throughput'?"),
+    ("[Throughput < 1/s]", "['throughput < 1/s fro 5m']",
+     "shop.yaml:27:41: spec.rollback_triggers[0]: 'fro' is not expected here; did you mean 'for'?"),
+    ("[Throughput < 1/s]", "[{compare: {operand: throughput, op: '<', value: 5ms}}]",
+     "shop.yaml:27:71: spec.rollback_triggers[0].compare.value: 5ms is a time, but throughput is a rate; write for example 100/s"),
+    ("[Throughput < 1/s]", "[{all: [throughput < 1/s, {met: {slos: [througput]}}]}]",
+     "shop.yaml:27:62: spec.rollback_triggers[0].all[1].met.slos[0]: 'througput' is no SLO or success metric of this pilot; did you mean 'throughput'?"),
+    ("[Throughput < 1/s]", "[{compare: {operand: throughput, op: '<'}}]",
+     "shop.yaml:27:33: spec.rollback_triggers[0].compare: the key value is missing; compare needs operand, op and value"),
+    ("[Throughput < 1/s]", "[[a]]",
+     "shop.yaml:27:23: spec.rollback_triggers[0]: a criterion is wanted here, not a list; write a text or a mapping"),
+    ("[All SLOs met for 2+ weeks]", "[All is well]",
+     "shop.yaml:26:26: spec.go_live_criteria[0]: 'is' is not expected here; write slos"),
+    ("[All SLOs met for 2+ weeks]", '["Throughput\\x20> 1m"]',
+     "shop.yaml:26:22: spec.go_live_criteria[0]: 1m is a time, but throughput is a rate (at '1m'); write for example 100/s"),
     ("role: primary, ", "",
      "shop.yaml:28:25: spec.escalation_contacts[0].role: this key is missing"),
     ("[{name: On-call, role: primary, contact: oncall@example.org}]", "oncall@example.org",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from slo_daemon.core.pilot.criteria.criterion import Criterion
 from slo_daemon.core.pilot.records import VoteCounting
 from slo_daemon.core.slo.objective import Objective
 from slo_daemon.core.slo.query import Labels
@@ -164,10 +165,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CriterionText:
-    """A criterion as its author wrote it."""
+    """A criterion as its author wrote it, and what it says. Of one that was written as a mapping, `text` is the printed one."""
 
     text: str
     role: Role
+    criterion: Criterion
 
 
 @dataclass(frozen=True, slots=True)

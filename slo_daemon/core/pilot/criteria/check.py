@@ -222,15 +222,23 @@ def _inverted(compare: Compare, purpose: Purpose) -> Fault:
     turned = {Op.LESS: Op.MORE, Op.AT_MOST: Op.AT_LEAST, Op.MORE: Op.LESS, Op.AT_LEAST: Op.AT_MOST}[op]
     side = "large" if op in _FOR_MORE else "small"
     if purpose is Purpose.ROLL_BACK:
-        said = f"this means roll back while {name} is {side}, which is good"
+        said = f"this speaks against going on while {name} is {side}, which is good"
     else:
-        said = f"this wants {name} to be {side}, which is bad"
+        said = f"this speaks for going on while {name} is {side}, which is bad"
     return Fault(Piece.OP, said, f"write {turned} if you meant that")
 
 
 def _met(
     placed: Placed[PlaceT], met: Met, vocabulary: Vocabulary, purpose: Purpose | None
 ) -> Iterator[Problem[PlaceT]]:
+    errors = list(_met_errors(placed, met, vocabulary))
+    yield from errors
+    if purpose is Purpose.ROLL_BACK and not errors:
+        said = "this speaks against going on while SLOs are met"
+        yield Problem(placed.place(Piece.WHOLE), said, "put not before it", error=False)
+
+
+def _met_errors(placed: Placed[PlaceT], met: Met, vocabulary: Vocabulary) -> Iterator[Problem[PlaceT]]:
     for index, name in enumerate(met.names):
         place = placed.names[index] if index < len(placed.names) else placed.place(Piece.WHOLE)
         subject = vocabulary.subject(name)
@@ -249,6 +257,3 @@ def _met(
             yield Problem(placed.place(fault.piece), fault.message, fault.remedy)
     elif met.strictly:
         yield Problem(placed.place(Piece.WHOLE), "`strictly` is about a time", "add for example for 14d")
-    if purpose is Purpose.ROLL_BACK:
-        said = "this means roll back while SLOs are met"
-        yield Problem(placed.place(Piece.WHOLE), said, "put not before it", error=False)

@@ -7,7 +7,7 @@ does. Parts combine by Kleene's logic. All parts are judged in every slot, so th
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
 from typing import assert_never
 
 from slo_daemon.core.pilot.criteria.criterion import (
@@ -152,6 +152,8 @@ def _sentence(compare: Compare, evidence: Known, truth: Truth) -> str:
     unit = literal.unit if literal.dimension is evidence.unit.dimension else evidence.unit
     value = say_value(evidence.value, unit, [number])
     spread = _spread(evidence, unit, number)
+    if evidence.value == inf and isfinite(evidence.low):  # beyond the last edge of a histogram's buckets
+        value, spread = f"over {say_value(evidence.low, unit)}", ""
     votes = f" from {evidence.n:,.0f}" if evidence.n is not None and evidence.low < evidence.high else ""
     about = f"; {evidence.about}" if evidence.about else ""
     wanted = f"{_SAID[compare.op]} {_say_literal(literal, unit)}"

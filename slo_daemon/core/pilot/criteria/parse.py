@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+from lark.lexer import PatternRE, PatternStr, TerminalDef
 
 from slo_daemon.core.pilot.criteria.criterion import (
     DEFAULT_SIGNIFICANCE,
@@ -110,7 +111,21 @@ def duration_of(text: str) -> int:
 
 @lru_cache(maxsize=1)
 def _lark() -> Lark:
-    return Lark(GRAMMAR, parser="lalr", start="criterion", propagate_positions=True, g_regex_flags=re.ASCII)
+    return Lark(
+        GRAMMAR,
+        parser="lalr",
+        start="criterion",
+        propagate_positions=True,
+        g_regex_flags=re.ASCII,
+        edit_terminals=_whole_word,
+    )
+
+
+def _whole_word(terminal: TerminalDef) -> None:
+    """A keyword is a word of its own: `mett` does not begin with `met`."""
+    if isinstance(terminal.pattern, PatternStr) and terminal.pattern.value.isalpha():
+        terminal.pattern = PatternRE(f"{terminal.pattern.value}(?![a-z0-9_-])", ("i",))
+        terminal.priority = 1  # goes before names
 
 
 @dataclass(frozen=True, slots=True)
