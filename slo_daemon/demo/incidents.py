@@ -79,8 +79,9 @@ class LiveSchedule:
 def past_incidents(seed: int, end: float, days: float) -> Sequence[Incident]:
     """What went wrong in the `days` before `end`, oldest first.
 
-    A small incident about every 56 hours (mostly latency, every fourth an overload), none in the last three hours; and
-    two big outages, about 26 and 20 days back, long before the two weeks that a go-live decision looks at.
+    A small incident about every 56 hours (mostly latency, every fourth an overload), none in the last three hours; a big
+    outage about 26 days back, long before the two weeks that a go-live decision looks at; and hours of slowness nine and a
+    half days back, which end the streak of days that the decision waits for.
     """
     small = []
     for number in range(int(days * _DAY / (56 * _HOUR)) + 1):
@@ -90,7 +91,7 @@ def past_incidents(seed: int, end: float, days: float) -> Sequence[Incident]:
         small.append(Incident.of(kind, start, (3 + length) * _MINUTE))
     big = [
         Incident.of(IncidentKind.OVERLOAD, end - 26.3 * _DAY, 60 * _MINUTE, severity=6),
-        Incident.of(IncidentKind.ERRORS, end - 19.6 * _DAY, 45 * _MINUTE, severity=5),
+        Incident.of(IncidentKind.LATENCY, end - 9.6 * _DAY, 3.75 * _HOUR),
     ]
     known = [incident for incident in (*small, *big) if incident.start >= end - days * _DAY]
     return sorted(known, key=lambda incident: incident.start)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from slo_daemon.core.pilot.measures import measures_of
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.snapshot import Specification
@@ -72,7 +73,8 @@ def load(
     if errors_of(reading.problems):
         raise SpecError(reading.problems)
     content = sha256("\n".join(sorted(reading.contents)).encode()).hexdigest()
-    specification = Specification(tuple(reading.slos), tuple(reading.pilots), content)
+    measures = tuple(measure for pilot in reading.pilots for measure in measures_of(pilot))
+    specification = Specification(tuple(reading.slos), tuple(reading.pilots), content, measures)
     return Loaded(specification, tuple(reading.problems))
 
 

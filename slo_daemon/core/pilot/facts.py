@@ -279,7 +279,7 @@ def rated(votes: Votes, kind: Kind, alpha: float, source: Source) -> Evidence:
     if sure is None:
         detail = f"{about}; it takes {ENOUGH_VOTES} votes to decide"
         return Unknown("too_few_votes", detail, value, shown, unit, float(n), source=source)
-    return Known(value, *sure, unit, float(n), "sampling", source=source)
+    return Known(value, *sure, unit, float(n), "sampling", source=source, noun="votes")
 
 
 def _counted(by_severity: Mapping[Severity, int], severity: str) -> int:

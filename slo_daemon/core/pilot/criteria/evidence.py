@@ -22,7 +22,7 @@ class Source:
 class Known:
     """A number in the base unit of `unit`, which is the unit to show it in; the true one lies in [`low`, `high`].
 
-    The interval is a point for what was counted. `n`: how many events, votes or users it stands on. `limit` names why
+    The interval is a point for what was counted. `n`: how many of `noun` (events, votes, users) it stands on. `limit` names why
     the interval is no point (`no_bucket_edge`, `too_few_events`, `sampling`), so that an undecided comparison can say it.
     `about`: a sentence on how it came about.
     """
@@ -35,6 +35,7 @@ class Known:
     limit: str = ""
     about: str = ""
     source: Source = field(default=Source())
+    noun: str = "events"
 
 
 @dataclass(frozen=True, slots=True)

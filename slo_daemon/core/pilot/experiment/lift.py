@@ -74,15 +74,23 @@ class Lift:
             reason = self.reason or LiftReason.NO_USERS
             return Unknown(reason, self.detail, self.point, None, _PERCENT, n, source=source)
         low, high = self.interval
-        return Known(self.point, low, high, _PERCENT, n, "sampling", str(self), source)
+        about = (
+            f"an always-valid {self.sure} interval; treatment {say_arm(self.treatment)}, "
+            f"control {say_arm(self.control)}"
+        )
+        return Known(self.point, low, high, _PERCENT, n, "sampling", about, source, "users")
+
+    @property
+    def sure(self) -> str:
+        """The confidence of the interval: `95 %`."""
+        return f"{100 * (1 - self.alpha):g} %"
 
     def __str__(self) -> str:
         """`lift +14.2 %, always-valid 95 % interval +3.1 % to +25.8 % (treatment 3.5 % of 41,200 users, control ...)`."""
         counts = f"treatment {say_arm(self.treatment)}, control {say_arm(self.control)}"
         if self.interval is None:
             return f"{self.detail} ({counts})"
-        sure = f"{100 * (1 - self.alpha):g} %"
-        return f"lift {say_lift(self.point)}, always-valid {sure} interval {say_interval(self.interval)} ({counts})"
+        return f"lift {say_lift(self.point)}, always-valid {self.sure} interval {say_interval(self.interval)} ({counts})"
 
 
 def lift(strata: Sequence[Stratum], alpha: float, expected_users: float) -> Lift:
