@@ -15,6 +15,7 @@ from slo_daemon.core.pilot.gates import (
     decide,
     unknown_gate,
     unknown_pilot,
+    verdict_of,
 )
 from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.ramp import Advice
@@ -92,6 +93,7 @@ def test_what_is_too_old_or_of_the_future_waits_also_when_a_trigger_had_fired(
 def test_before_the_first_slot_every_gate_waits(gate: Gate, assessment: Assessment | None) -> None:
     found = decide(gate, assessment, NOW, INTERVAL)
 
+    assert verdict_of(gate, assessment, NOW, INTERVAL) is WAIT
     assert (found.verdict, found.reason, found.stale) == (WAIT, GateReason.NOT_ASSESSED, True)
     assert (found.evaluated_at, found.age_seconds) == (None, None)
 
@@ -168,6 +170,7 @@ def test_a_failure_means_rollback_and_nothing_passes_that_is_not_proven(
         assert (found.verdict is FAIL) == (fresh and bool(given_.fired)), gate
         assert (found.advice is Advice.ROLLBACK) == (found.verdict is FAIL)
         assert found.stale is not fresh
+        assert verdict_of(gate, given_, NOW + age, interval) is found.verdict
         assert 1 <= len(found.reasons) <= MOST_REASONS
         assert not (found.stale and (found.ready or found.verdict is not WAIT))
     passed = {gate for gate, found in answers.items() if found.verdict is PASS}
