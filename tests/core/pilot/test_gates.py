@@ -1,5 +1,6 @@
 """What a deployment tool is answered, and when."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -105,6 +106,23 @@ def test_a_hold_is_named_first() -> None:
     assert found.reasons[0].startswith("held by Ada until 2027-01-15 09:00:00 UTC: sale")
     assert "latency" in found.reasons[1]
     assert (found.ready, found.readiness) == (False, Verdict.NOT_READY)
+
+
+def test_a_hold_keeps_the_advice_from_going_on() -> None:
+    found = decide(Gate.ADVANCE, assessed(READY, QUIET, ramp=ON, holds=[hold()]), NOW, INTERVAL)
+
+    assert (found.advice, found.readiness, found.ready) == (Advice.HOLD, Verdict.READY, False)
+
+
+def test_nothing_is_ready_while_a_trigger_has_fired_whatever_else_is_said() -> None:
+    odd = replace(assessed(READY, FIRED, ramp=ON), verdict=Verdict.READY, advice=Advice.ADVANCE)
+    found = [decide(gate, odd, NOW, INTERVAL) for gate in Gate]
+
+    assert {(f.verdict, f.ready, f.advice) for f in found} == {(FAIL, False, Advice.ROLLBACK)}
+
+
+def test_a_reason_is_given_where_no_finding_gives_one() -> None:
+    assert decide(Gate.PROMOTE, assessed(), NOW, INTERVAL).reasons == ("nothing was judged",)
 
 
 def test_a_fired_trigger_is_named_with_its_evidence() -> None:
