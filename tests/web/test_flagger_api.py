@@ -10,11 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from slo_daemon.core.pilot.pilot import Canary
+from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.ports import StoreError
 from slo_daemon.web.flagger_api import Hook
 from slo_daemon.workflows.rollouts import MOST_EVENTS
-from tests.assessments import BLIND, FIRED, MISSED, OPEN, QUIET, READY, assessed, hold
+from tests.assessments import BLIND, FIRED, MISSED, OPEN, QUIET, READY, assessed, hold, ramp
 from tests.integrations.flagger import request_body
 from tests.web.house import NOW, PILOT, House, Visitor
 from tests.web.test_gates_api import change_pilot, judged
@@ -118,6 +119,27 @@ def test_what_is_merely_not_ready_holds_and_never_counts_as_a_failed_check(
 
     assert (found[Hook.CONFIRM_TRAFFIC_INCREASE], found[Hook.CONFIRM_PROMOTION]) == (increase, promotion)
     assert (found[Hook.PRE_ROLLOUT], found[Hook.ROLLOUT], found[Hook.ROLLBACK]) == (200, 200, 403)
+
+
+@pytest.mark.parametrize(
+    ("assessment", "increase", "promotion"),
+    [
+        (assessed(MISSED, QUIET, ramp=ramp(Advice.ADVANCE)), 200, 403),
+        (assessed(READY, QUIET, ramp=ramp(Advice.HOLD)), 403, 200),
+    ],
+    ids=["ramp advances", "ramp holds"],
+)
+def test_traffic_follows_the_ramp_and_promotion_the_verdict(
+    shop: House, visitor: Visitor, assessment: Assessment, increase: int, promotion: int
+) -> None:
+    judged(shop, assessment)
+    found = {hook: visitor.post(path(hook), json=request_body()) for hook in Hook}
+
+    assert found[Hook.CONFIRM_TRAFFIC_INCREASE].status_code == increase
+    assert found[Hook.CONFIRM_ROLLOUT].status_code == increase
+    assert found[Hook.CONFIRM_PROMOTION].status_code == promotion
+    for hook in (Hook.PRE_ROLLOUT, Hook.ROLLOUT, Hook.ROLLBACK):
+        assert found[hook].text.startswith("no_trigger_fired: ")
 
 
 def test_a_no_carries_its_reason_in_one_line(shop: House, visitor: Visitor) -> None:

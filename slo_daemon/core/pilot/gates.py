@@ -7,6 +7,7 @@ is `inconclusive`, on which they wait. So a daemon that is late, blind or stoppe
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import assert_never
 
 from slo_daemon.core.pilot.ramp import Advice
@@ -100,10 +101,18 @@ def decide(gate: Gate, assessment: Assessment | None, now: float, interval: floa
         evaluated_at=at,
         age_seconds=now - at,
         advice=_advice(assessment),
-        reasons=_bounded(said),
+        reasons=_bounded(said) or _bounded([assessment.advice_reason]),
         stale=False,
         readiness=assessment.verdict,
     )
+
+
+def verdict_of(gate: Gate, assessment: Assessment | None, now: float, interval: float) -> GateVerdict:
+    """The verdict of `decide` alone, without the words: for a metric of many pilots."""
+    if assessment is None or assessment.slot is None:
+        return GateVerdict.INCONCLUSIVE
+    at = assessment.slot.time
+    return GateVerdict.INCONCLUSIVE if _doubt(now - at, at, interval) else _answer(gate, assessment)[0]
 
 
 def unknown_pilot(gate: str, pilot: str, known: Sequence[str]) -> GateDecision:
@@ -154,22 +163,22 @@ def _silent(
     )
 
 
-_Answer = tuple[GateVerdict, GateReason, Iterable[str]]
+_Answer = tuple[GateVerdict, GateReason, Iterable[str]]  # the words are made when they are read
 
 
 def _answer(gate: Gate, assessment: Assessment) -> _Answer:
-    fired = [f"rollback trigger fired: {_said(finding)}" for finding in assessment.fired]
-    holds = [_hold(hold) for hold in assessment.holds]
+    fired, holds = assessment.fired, (_hold(hold) for hold in assessment.holds)
     if fired:
-        return GateVerdict.FAIL, GateReason.FIRED, [*fired, *holds]
+        words = (f"rollback trigger fired: {_said(finding)}" for finding in fired)
+        return GateVerdict.FAIL, GateReason.FIRED, chain(words, holds)
     match gate:
         case Gate.ROLLBACK:
             return _of_triggers(assessment)
         case Gate.PROMOTE | Gate.ADVANCE:
             answer = _of_readiness(assessment) if gate is Gate.PROMOTE else _of_ramp(assessment)
-            if not holds:
+            if not assessment.holds:
                 return answer
-            return GateVerdict.INCONCLUSIVE, GateReason.HELD, [*holds, *answer[2]]
+            return GateVerdict.INCONCLUSIVE, GateReason.HELD, chain(holds, answer[2])
         case _:
             assert_never(gate)
 
@@ -179,10 +188,10 @@ def _of_readiness(assessment: Assessment) -> _Answer:
         case Verdict.READY:
             return GateVerdict.PASS, GateReason.READY, [assessment.advice_reason]
         case Verdict.NOT_READY:
-            return GateVerdict.INCONCLUSIVE, GateReason.NOT_READY, [*assessment.blockers, *_open(assessment)]
+            against = chain(assessment.blockers, _open(assessment))
+            return GateVerdict.INCONCLUSIVE, GateReason.NOT_READY, against
         case Verdict.INCONCLUSIVE:
-            said = [*_open(assessment)] or [assessment.advice_reason]
-            return GateVerdict.INCONCLUSIVE, GateReason.NOT_KNOWN, said
+            return GateVerdict.INCONCLUSIVE, GateReason.NOT_KNOWN, _open(assessment)
         case _:
             assert_never(assessment.verdict)
 
@@ -197,9 +206,10 @@ def _of_ramp(assessment: Assessment) -> _Answer:
 
 
 def _of_triggers(assessment: Assessment) -> _Answer:
-    unseeing = [f"rollback trigger cannot see: {_said(finding)}" for finding in assessment.unseeing]
+    unseeing = assessment.unseeing
     if unseeing:
-        return GateVerdict.INCONCLUSIVE, GateReason.UNSEEING, unseeing
+        words = (f"rollback trigger cannot see: {_said(finding)}" for finding in unseeing)
+        return GateVerdict.INCONCLUSIVE, GateReason.UNSEEING, words
     return GateVerdict.PASS, GateReason.NO_TRIGGER, ["no rollback trigger has fired"]
 
 
@@ -227,8 +237,11 @@ def _advice(assessment: Assessment) -> Advice:
 
 def _bounded(said: Iterable[str]) -> tuple[str, ...]:
     """Each in one line: they end in events of Kubernetes, in logs and on terminals."""
-    lines = [visible(text) for text in said]
-    if len(lines) > MOST_REASONS:
-        rest = len(lines) - MOST_REASONS + 1
-        lines = [*lines[: MOST_REASONS - 1], f"and {rest} more"]
-    return tuple(text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…" for text in lines)
+    found = tuple(said)
+    rest = len(found) - MOST_REASONS + 1
+    told = found if rest <= 1 else (*found[: MOST_REASONS - 1], f"and {rest} more")
+    return tuple(_short(visible(text[: 4 * LONGEST_REASON])) for text in told)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"

@@ -1,5 +1,6 @@
 """What a deployment tool is answered, and when."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -15,6 +16,7 @@ from slo_daemon.core.pilot.gates import (
     decide,
     unknown_gate,
     unknown_pilot,
+    verdict_of,
 )
 from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.ramp import Advice
@@ -92,6 +94,7 @@ def test_what_is_too_old_or_of_the_future_waits_also_when_a_trigger_had_fired(
 def test_before_the_first_slot_every_gate_waits(gate: Gate, assessment: Assessment | None) -> None:
     found = decide(gate, assessment, NOW, INTERVAL)
 
+    assert verdict_of(gate, assessment, NOW, INTERVAL) is WAIT
     assert (found.verdict, found.reason, found.stale) == (WAIT, GateReason.NOT_ASSESSED, True)
     assert (found.evaluated_at, found.age_seconds) == (None, None)
 
@@ -103,6 +106,23 @@ def test_a_hold_is_named_first() -> None:
     assert found.reasons[0].startswith("held by Ada until 2027-01-15 09:00:00 UTC: sale")
     assert "latency" in found.reasons[1]
     assert (found.ready, found.readiness) == (False, Verdict.NOT_READY)
+
+
+def test_a_hold_keeps_the_advice_from_going_on() -> None:
+    found = decide(Gate.ADVANCE, assessed(READY, QUIET, ramp=ON, holds=[hold()]), NOW, INTERVAL)
+
+    assert (found.advice, found.readiness, found.ready) == (Advice.HOLD, Verdict.READY, False)
+
+
+def test_nothing_is_ready_while_a_trigger_has_fired_whatever_else_is_said() -> None:
+    odd = replace(assessed(READY, FIRED, ramp=ON), verdict=Verdict.READY, advice=Advice.ADVANCE)
+    found = [decide(gate, odd, NOW, INTERVAL) for gate in Gate]
+
+    assert {(f.verdict, f.ready, f.advice) for f in found} == {(FAIL, False, Advice.ROLLBACK)}
+
+
+def test_a_reason_is_given_where_no_finding_gives_one() -> None:
+    assert decide(Gate.PROMOTE, assessed(), NOW, INTERVAL).reasons == ("nothing was judged",)
 
 
 def test_a_fired_trigger_is_named_with_its_evidence() -> None:
@@ -168,6 +188,7 @@ def test_a_failure_means_rollback_and_nothing_passes_that_is_not_proven(
         assert (found.verdict is FAIL) == (fresh and bool(given_.fired)), gate
         assert (found.advice is Advice.ROLLBACK) == (found.verdict is FAIL)
         assert found.stale is not fresh
+        assert verdict_of(gate, given_, NOW + age, interval) is found.verdict
         assert 1 <= len(found.reasons) <= MOST_REASONS
         assert not (found.stale and (found.ready or found.verdict is not WAIT))
     passed = {gate for gate, found in answers.items() if found.verdict is PASS}
