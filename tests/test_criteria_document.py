@@ -1,6 +1,8 @@
 """docs/criteria.md against the program: grammar, sentences, names, keys, messages."""
 
 import pytest
+import yaml
+from jsonschema import Draft7Validator
 
 from slo_daemon.core.pilot.criteria.check import Purpose, check_placed, render_problem
 from slo_daemon.core.pilot.criteria.errors import CriterionError
@@ -14,6 +16,7 @@ from slo_daemon.core.pilot.criteria.watch import BLIND_FOR, CLEAR_FOR
 from slo_daemon.core.pilot.names import aliases_of
 from slo_daemon.core.quantity import parse_duration
 from slo_daemon.core.slo.sli import LatencyShare, Quantile, Ratio, Throughput
+from slo_daemon.spec.schema import json_schema
 from tests.core.pilot.criteria.test_check import VOCABULARY
 from tests.documents import DOCS, blocks, codes, first_codes, rows, section, text_of
 from tests.factories import DURATION, ERRORS, REQUESTS
@@ -85,3 +88,22 @@ def test_the_times_of_triggers_are_those_of_the_page() -> None:
     assert (parse_duration("5m"), parse_duration("15m")) == (CLEAR_FOR, BLIND_FOR)
     assert "seen false for 5 minutes" in triggers
     assert "known for 15 minutes" in triggers
+
+
+def test_the_schema_takes_the_mappings_of_the_page_and_no_others() -> None:
+    (block,) = [block for block in blocks("yaml") if block.page == PAGE]
+    document = yaml.safe_load(block.text)
+    schema = json_schema()
+    criteria = Draft7Validator({"$ref": "#/$defs/CriterionShape", "$defs": schema["$defs"]})
+    for criterion in (*document["go_live_criteria"], *document["rollback_triggers"]):
+        assert list(criteria.iter_errors(criterion)) == []
+    for wrong in (
+        {},
+        {"met": {}, "all": ["a met"]},
+        {"compare": {"operand": "a", "op": "<"}},
+        {"compare": {"operand": "a", "op": "=", "value": "5%"}},
+        {"all": []},
+        {"any": [{"nott": "a met"}]},
+        5,
+    ):
+        assert list(criteria.iter_errors(wrong)), wrong

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 _LONGEST_WORD = 100  # characters that are compared
 
 
-def closest(given: str, known: Sequence[str]) -> str | None:
-    """The one of the known words that was probably meant."""
-    close = get_close_matches(given[:_LONGEST_WORD], known, n=1, cutoff=0.6)
+def closest(given: str, known: Sequence[str], alike: float = 0.6) -> str | None:
+    """The one of the known words that was probably meant. `alike`: how like it must be, from 0 to 1."""
+    close = get_close_matches(given[:_LONGEST_WORD], known, n=1, cutoff=alike)
     return close[0] if close else None
 
 

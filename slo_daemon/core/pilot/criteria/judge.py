@@ -26,6 +26,7 @@ from slo_daemon.core.pilot.criteria.interval import decide
 from slo_daemon.core.pilot.criteria.show import show, show_operand
 from slo_daemon.core.pilot.truth import Truth, all_of, any_of, opposite
 from slo_daemon.core.quantity import Dimension, Quantity, Unit, show_duration
+from slo_daemon.core.slo.measurement import INCOMPLETE, NO_BUCKET_EDGE, TOO_FEW_EVENTS
 from slo_daemon.core.slo.phrases import say_count, say_value, with_unit
 from slo_daemon.core.slo.window import Slot
 
@@ -46,7 +47,11 @@ class CriterionReason(StrEnum):
 
 
 _SAMPLING = "sampling"  # the limit of an estimate; it names no fault of the data
-_LIMITS = {"no_bucket_edge": "no bucket edge lies there", "too_few_events": "too few events"}
+_LIMITS = {
+    NO_BUCKET_EDGE: "no bucket edge lies there",
+    TOO_FEW_EVENTS: "too few events",
+    INCOMPLETE: "not all of the window was seen",
+}
 _SAID = {
     Op.LESS: "less than",
     Op.AT_MOST: "at most",

@@ -24,15 +24,17 @@ from slo_daemon.core.pilot.criteria.criterion import (
 )
 from slo_daemon.core.pilot.criteria.errors import CriterionError, Span
 from slo_daemon.core.pilot.criteria.grammar import GRAMMAR
-from slo_daemon.core.pilot.criteria.phrases import as_language
+from slo_daemon.core.pilot.criteria.phrases import PHRASES, as_language
 from slo_daemon.core.pilot.criteria.placed import Piece, Placed, joined, moved
 from slo_daemon.core.pilot.criteria.unexpected import at_character, at_token
 from slo_daemon.core.quantity import UNITS, Dimension, Quantity, QuantityError, parse_duration, parse_quantity
+from slo_daemon.core.spelling import closest
 
 ValueT = TypeVar("ValueT")
 
 LONGEST = 500  # characters
 DEEPEST = 16  # levels of `not` and of `and` within `or`
+ALIKE = 0.8  # so like one of the phrases is a text that is probably meant as one
 LONGEST_TIME = 10 * 365 * 86_400  # seconds
 _ESCAPED = re.compile(r"\\(.)")
 _SEVERAL_UNITS = re.compile(r"([0-9]+[a-z]+){2,}", re.ASCII)
@@ -57,13 +59,25 @@ def read(text: str) -> Placed[Span]:
     _check_text(text)
     meant = as_language(text)
     if meant is None:
-        return _Reader(text).criterion()
+        return _in_language(text)
     whole = Span(len(text) - len(text.lstrip()), len(text.rstrip()))
     try:
         return moved(_Reader(meant).criterion(), whole)
     except CriterionError as error:
         said = f"{error.message} (read as {meant!r})"
         raise CriterionError(text, whole.column, said, error.remedy, whole.width) from None
+
+
+def _in_language(text: str) -> Placed[Span]:
+    """Raises CriterionError; of what looks like a phrase with a slip, the phrase is told."""
+    try:
+        return _Reader(text).criterion()
+    except CriterionError as error:
+        meant = closest(" ".join(text.split()), [phrase.example for phrase in PHRASES], ALIKE)
+        if meant is None:
+            raise
+        remedy = f"did you mean {meant!r}?"
+        raise CriterionError(text, error.column, error.message, remedy, error.width) from None
 
 
 def _check_text(text: str) -> None:

@@ -1,5 +1,6 @@
 """The names that the criteria of one pilot may use, and what each of them stands for."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -62,6 +63,10 @@ class _Word:
     about: str = ""
 
 
+# Names that stand for an SLO of some sort, if there is one.
+_SORT = re.compile(
+    r"availability|success_rate|error_rate|throughput|latency(_share|_p[0-9_]+)?|p[0-9_]+_latency", re.ASCII
+)
 _LESS, _MORE = Direction.AT_MOST, Direction.AT_LEAST
 _SINCE = "that started in the window, resolved or not"
 
@@ -188,6 +193,10 @@ class Vocabulary:
             yield from subject.aliases
 
     def _unknown(self, name: str) -> Fault:
+        if _SORT.fullmatch(_folded(name)):
+            known = [slo.name for slo in self.slos]
+            said = f"the pilot has no SLO that {name} could stand for"
+            return Fault(Piece.NAME, said, did_you_mean(name, known, "SLOs", MOST_LISTED))
         return Fault(
             Piece.NAME,
             f"{name[:80]!r} is no SLO, success metric or other number that is known here",

@@ -53,6 +53,8 @@ PROBLEMS = [
     ("availabilty < 99.5%", "^^^^^^^^^^^ 'availabilty' is no SLO, success metric or other number that is known here; did you mean 'availability'?"),
     ("xyzzy > 5", "^^^^^ 'xyzzy' is no SLO, success metric or other number that is known here; the names are query-latency-p95, query-latency-p99, availability, error-rate, search_success_rate, zero_result_rate, conversion_lift, user_satisfaction, latency_p95, p95_latency, latency, latency_p99 and 18 more"),
     ("latency > 5ms", "^^^^^^^ latency could be each of query-latency-p95, query-latency-p99; write the name that you mean"),
+    ("p50_latency > 5ms", "^^^^^^^^^^^ the pilot has no SLO that p50_latency could stand for; the SLOs are query-latency-p95, query-latency-p99, availability, error-rate"),
+    ("throughput > 5/s", "^^^^^^^^^^ the pilot has no SLO that throughput could stand for; the SLOs are query-latency-p95, query-latency-p99, availability, error-rate"),
     ("availability < 99.5", "               ^^^^ 99.5 has no unit, but availability is a ratio; write 99.5%"),
     ("availability < 0.995", "               ^^^^^ 0.995 has no unit, but availability is a ratio; write 99.5%"),
     ("availability < 5ms", "               ^^^ 5ms is a time, but availability is a ratio; write for example 99.5%"),

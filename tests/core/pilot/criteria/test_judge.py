@@ -58,6 +58,8 @@ SENTENCES = [
     ("availability < 99.5%", known(0.9997), F, "fails", "availability is 99.97 %, not less than 99.5 %"),
     ("availability < 99.5%", known(0.995, 0.99, 0.999, limit="too_few_events"), U, "too_few_events",
      "availability is 99.5 % (between 99 % and 99.9 %), so it cannot be told whether it is less than 99.5 %: too few events"),
+    ("availability < 99.5%", known(0.999, 0.5, 0.9995, limit="incomplete_window"), U, "incomplete_window",
+     "availability is 99.9 % (between 50 % and 99.95 %), so it cannot be told whether it is less than 99.5 %: not all of the window was seen"),
     ("latency_p99 > 200ms", known(0.18, 0.15, 0.25, "s", limit="no_bucket_edge"), U, "no_bucket_edge",
      "latency_p99 is 180 ms (between 150 ms and 250 ms), so it cannot be told whether it is more than 200 ms: no bucket edge lies there"),
     ("latency_p99 > 200ms point", known(0.18, 0.15, 0.25, "s", limit="no_bucket_edge"), F, "fails",

@@ -94,6 +94,8 @@ MISTAKES = [
     ('a > 5 vs "x', "         ", "^^ a quote is opened here and never closed; close it"),
     ('a("") > 5', "  ", "^^ the name is empty; write the name between the quotes"),
     ("Error rate > 1parsec", "", "^^^^^^^^^^^^^^^^^^^^ unit 'parsec' is not known (read as 'error_rate > 1parsec'); the units are us, ms, s, m, h, d, w, %, ratio, /5, /s, /min"),
+    ("All SLOs met for 2+ weaks", "                  ", "^ '+' is not expected here; did you mean 'All SLOs met for 2+ weeks'?"),
+    ("Zero critcal incidents in last week", "     ", "^^^^^^^ 'critcal' is not expected here; did you mean 'Zero critical incidents in last week'?"),
     ("Everything looks fine", "           ", "^^^^^ 'looks' is not expected here; write a comparison such as < or >=, (, [ or met"),
     ("a > 5\tand b > 6", "     ", "^ character U+0009 does not belong in a criterion; write it on one line, with plain spaces"),
     ("a > 5 and é > 6", "          ", "^ 'é' is not expected here; write a comparison such as availability < 99.5%, or: all slos met for 14d"),
