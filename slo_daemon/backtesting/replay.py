@@ -19,7 +19,9 @@ from slo_daemon.workflows.board import Board
 from slo_daemon.workflows.evaluate import Evaluator
 from slo_daemon.workflows.history import History
 
-PHASE_SPAN = HOUR  # windows up to here are exact, longer ones begin with whole hours: as in the running daemon
+PHASE_SPAN = (
+    HOUR  # windows up to here are exact, longer ones begin with whole hours: as in the running daemon
+)
 
 
 class Replay:
