@@ -62,7 +62,7 @@ def test_the_pilot_holds_the_changed_slo_too() -> None:
     "text", ["availability", "availability=", "=99%", "availability=99%,", "availability=ninety"]
 )
 def test_what_is_no_change_is_refused_with_a_remedy(text: str) -> None:
-    with pytest.raises(WhatIfError, match="write for example|for example availability"):
+    with pytest.raises(WhatIfError, match=r"write for example|for example availability"):
         parse_changes(text)
 
 
