@@ -1,6 +1,9 @@
 """A backtest over a real Prometheus with days of generated history: what is known to have happened is found, and when."""
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +25,10 @@ from slo_daemon.core.pilot.records import Incident as Told
 from slo_daemon.core.pilot.records import Severity
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.phrases import rfc3339
 from slo_daemon.demo.history import generate_history
 from slo_daemon.demo.incidents import Incident, IncidentKind
+from slo_daemon.demo.loopback_http import LoopbackHttp, Reply, Request
 from slo_daemon.demo.servers import PrometheusServer, free_port
 from slo_daemon.demo.traffic import Traffic
 from slo_daemon.once import evaluate_once
@@ -34,6 +39,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("backtest")]
 
 STEP, HOUR, DAY = 300, 3_600.0, 86_400.0
 TREATMENT = 'search_requests_total{variant="treatment"}'
+# A process that runs behind another may ignore the signal; ours is asked not to.
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import slo_daemon.cli as c; c.main()"
 PILOT = {
     "apiVersion": "slo-daemon/v1",
     "kind": "Pilot",
@@ -298,6 +305,60 @@ def test_wrong_usage_ends_with_2_and_a_remedy(world: World, more: list[str], sai
 
     assert result.exit_code == 2, result.output
     assert said in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("token", [None, "secret"])
+def test_a_running_daemon_tells_of_the_past_and_ratings_only_with_a_token(
+    world: World, token: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = world.end - 3 * HOUR
+    told = {
+        "title": "x",
+        "severity": "critical",
+        "started_at": rfc3339(started),
+        "resolved_at": None,
+        "pilot": "search",
+    }
+    vote = {"user": "u", "rating": 2, "given_at": rfc3339(started), "text": "", "pilot": "search"}
+
+    def answer(request: Request) -> Reply:
+        body = {"incidents": [told]} if request.path.endswith("/incidents") else {"feedback": [vote] * 40}
+        return Reply(200, json.dumps(body).encode(), "application/json")
+
+    monkeypatch.delenv("SLO_DAEMON_TOKEN", raising=False)
+    if token:
+        monkeypatch.setenv("SLO_DAEMON_TOKEN", token)
+    daemon = LoopbackHttp(answer)
+    daemon.start()
+    try:
+        result = command(world, "--url", daemon.url, "--output", "json")
+    finally:
+        daemon.stop()
+
+    assert result.exit_code == 0, result.stderr
+    assert ("ratings are left out" in result.stderr) is (token is None)
+    (pilot,) = json.loads(result.stdout)["variants"][0]["pilots"]
+    criteria = {one["text"]: one for one in pilot["criteria"]}
+    assert [s["state"] for s in criteria["no critical incident is unresolved"]["states"]] == ["true", "false"]
+    assert ("user satisfaction is at least 3.5/5" in criteria) is (token is not None)
+
+
+def test_an_interrupt_ends_it_soon_and_writes_nothing(world: World, tmp_path: Path) -> None:
+    plot = tmp_path / "plot.svg"
+    options = ["--spec", str(world.spec), "--prometheus", world.url, "--from", "60d", "--plot", str(plot)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, "backtest", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(5.0)  # it has begun, and has far to go
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10.0)
+
+    assert (process.returncode, out, err) == (130, "", "interrupted; nothing was written\n")
+    assert not plot.exists()
 
 
 def test_an_unreachable_prometheus_or_daemon_ends_with_4(world: World) -> None:
