@@ -181,14 +181,14 @@ def test_a_tool_is_executable_and_valid_posix_shell(script: Path) -> None:
 
 # Room to modules: enough of the house for every contract to have something to look at.
 HOUSE = {
-    "": ["__main__", "cli", "once", "backfilled", "app", "console", "settings", "ports"],
+    "": ["__main__", "cli", "once", "backfilled", "backtesting", "app", "console", "settings", "ports"],
     "commands": ["look"],
     "demo": ["servers"],
     "web": ["api"],
     "workflows": ["evaluate"],
     "adapters": ["prometheus", "database"],
     "spec": ["text"],
-    "core": ["report", "alert", "snapshot", "quantity"],
+    "core": ["report", "alert", "backtest", "snapshot", "quantity"],
     "core/pilot": ["readiness"],
     "core/slo": [
         "step",

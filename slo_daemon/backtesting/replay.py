@@ -58,7 +58,8 @@ class Replay:
         if alone:
             self._backfiller.fill_phase(at, PHASE_SPAN)
         if alone or (at - SETTLE) % HOUR == 0:  # else nothing has closed since the slot before
-            self._backfiller.fill(at)
+            while self._backfiller.once(at):
+                pass
             self._filled = True
         self._evaluator.run_slot(Slot(at, self._step))
         return self._assessor.assess_all(at)

@@ -22,8 +22,8 @@ ValueT = TypeVar("ValueT")
 class Tone(IntEnum):
     """How a state is to be taken; where there is room for one only, the graver one is shown."""
 
-    QUIET = 0
-    GOOD = 1
+    GOOD = 0
+    QUIET = 1
     OPEN = 2
     WARNING = 3
     BAD = 4

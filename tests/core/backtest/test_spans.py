@@ -1,5 +1,7 @@
 """Runs of one value: nothing is lost and nothing is counted twice."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +19,8 @@ def test_spans_tell_at_every_slot_what_was_put_in(values: list[str]) -> None:
 
     told = [span.value for span in found for _ in range(int(span.seconds))]
     assert told == values
-    assert all(one.end == other.start for one, other in zip(found, found[1:], strict=False))
-    assert all(one.value != other.value for one, other in zip(found, found[1:], strict=False))
+    assert all(one.end == other.start for one, other in pairwise(found))
+    assert all(one.value != other.value for one, other in pairwise(found))
 
 
 @given(values=VALUES)

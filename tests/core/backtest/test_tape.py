@@ -93,7 +93,11 @@ def test_a_snapshot_that_was_never_evaluated_tells_nothing() -> None:
 def test_the_shape_is_plain_and_tells_the_same() -> None:
     shape = json.loads(json.dumps(backtest_json(backtest(eventful(), slots=72)), allow_nan=False))
 
-    assert (shape["from"], shape["to"], shape["slots"]) == ("2026-11-22T00:00:00Z", "2026-11-25T00:00:00Z", 72)
+    assert (shape["from"], shape["to"], shape["slots"]) == (
+        "2026-11-22T00:00:00Z",
+        "2026-11-25T00:00:00Z",
+        72,
+    )
     (variant,) = shape["variants"]
     assert variant["what_if"] is None
     (slo,) = variant["slos"]

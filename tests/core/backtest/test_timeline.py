@@ -21,12 +21,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def check(name: str, text: str) -> None:
-    """Against the golden file; with UPDATE_GOLDEN in the environment it is written anew."""
+    """Against the golden file; with WRITE_GOLDEN in the environment it is written anew."""
     path = GOLDEN / name
-    if os.environ.get("UPDATE_GOLDEN"):
+    if os.environ.get("WRITE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8"), f"{name} differs; look at it, then UPDATE_GOLDEN=1"
+    assert text == path.read_text(encoding="utf-8"), f"{name} differs; if that is wanted: WRITE_GOLDEN=1"
 
 
 def test_the_svg_is_the_golden_one() -> None:
@@ -64,7 +64,9 @@ def test_every_state_has_a_title_and_every_lane_a_name() -> None:
     lanes = [e.get("aria-label") for e in root.iter() if e.get("role") == "graphics-object"]
     assert "verdict" in lanes
     assert "level of availability" in lanes
-    assert any("critical from 2026-11-22 21:00 to 2026-11-22 23:00 UTC" in s.get("aria-label", "") for s in symbols)
+    assert any(
+        "critical from 2026-11-22 21:00 to 2026-11-22 23:00 UTC" in s.get("aria-label", "") for s in symbols
+    )
 
 
 def test_states_differ_by_more_than_colour() -> None:

@@ -24,7 +24,9 @@ def slo() -> Slo:
     return seed_slos("plain")[2]
 
 
-def finding(state: Truth, role: Role = Role.DEFAULT, text: str = "every SLO is met now", **more: object) -> Finding:
+def finding(
+    state: Truth, role: Role = Role.DEFAULT, text: str = "every SLO is met now", **more: object
+) -> Finding:
     return Finding(text, role, state, "why", "because", **more)  # type: ignore[arg-type]
 
 
@@ -61,7 +63,9 @@ def eventful(variant: str = "") -> Tape:
     """Three days: a warning that grows critical and passes, an outage of the source, ready twice, one rollback."""
     tape = Tape(variant)
     for hour in range(72):
-        level = {20: Level.WARNING, 21: Level.CRITICAL, 22: Level.CRITICAL, 23: Level.WARNING}.get(hour, Level.NONE)
+        level = {20: Level.WARNING, 21: Level.CRITICAL, 22: Level.CRITICAL, 23: Level.WARNING}.get(
+            hour, Level.NONE
+        )
         fired = Truth.TRUE if hour in (21, 22) else Truth.FALSE
         known = Truth.UNKNOWN if hour < 10 or hour in (50, 51) else Truth.FALSE if level else Truth.TRUE
         verdict, advice = Verdict.READY, Advice.ADVANCE
