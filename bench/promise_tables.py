@@ -147,12 +147,14 @@ def buckets_table(result: Result) -> str:
 def ratings_table(result: Result) -> str:
     """Ratings: how often an interval leaves the mean out."""
     rows = [
-        [row["votes"], *_shares(row, "t_once", "t_ever", "always_valid_ever")] for row in result["ratings"]
+        [row["votes"], *_shares(row, "t_once", "t_ever", "without_ever", "always_valid_ever")]
+        for row in result["ratings"]
     ]
     heads = [
         "votes of 1, 2, 3, 4, 5",
         "t interval, one look",
         "t interval, every vote",
+        "always-valid, without the extra vote",
         "always-valid, every vote",
     ]
     return markdown_table(heads, rows, left=1)

@@ -17,6 +17,7 @@ from slo_daemon.adapters.gauges.self_metrics import STORE_REASONS
 from slo_daemon.adapters.gauges.table import FAMILIES
 from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_groups, rule_text
 from slo_daemon.core.pilot import readiness
+from slo_daemon.core.pilot.experiment.lift import LiftReason
 from slo_daemon.core.pilot.verdict import NOT_JUDGED
 from slo_daemon.core.quantity import UNITS, show_duration
 from slo_daemon.core.shapes import NOT_EVALUATED
@@ -262,6 +263,7 @@ FINDING_REASONS = set(re.findall(r"Truth\.[A-Z]+,\s*\"([a-z_]+)\"", inspect.gets
         ("Reasons of failed queries", {*FailReason}),
         ("Reasons of a level", {*TransitionReason}),
         ("Reasons of a criterion", FINDING_REASONS | {"store_unavailable", NOT_JUDGED}),
+        ("Reasons of an experiment", {*LiftReason}),
         ("Reasons of the store", {*STORE_REASONS}),
     ],
 )
