@@ -20,7 +20,7 @@ step = @printf '\n=== %s\n' '$(1)'
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test fast bench soak lint types venv servers test-tools lock clean
+.PHONY: help demo test fast bench soak statistics lint types venv servers test-tools lock clean
 
 help:  ## list the goals
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ bench: $(PROJECT) servers  ## measure costs and accuracy on 31 generated days; v
 
 soak: $(PROJECT) servers  ## watch the daemon with SOAK_SLOS=10000 for SOAK_MINUTES=30; see docs/performance.md
 	@$(BIN)/python -m bench soak
+
+statistics: $(PROJECT)  ## try out what the statistics promise on simulated pilots; variables: docs/experiments.md
+	@$(BIN)/python -m bench statistics
 
 lint: $(PROJECT)  ## style, formatting and import contracts
 	$(call step,style: ruff check)

@@ -1,9 +1,13 @@
-"""`python -m bench run`, `soak` or `tables`; make has goals for the first two. Options are variables: see docs/performance.md."""
+"""`python -m bench run`, `soak`, `statistics` or `tables`; make has goals for the first three.
+
+Options are variables: see docs/performance.md and, for statistics, docs/experiments.md.
+"""
 
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,8 +16,10 @@ from bench.asking import QueryError
 from bench.document import DocumentError, bench_tables, soak_tables, write_tables
 from bench.facts import ROOT
 from bench.goals import all_reached
-from bench.options import OptionError, bench_options, soak_options
+from bench.options import OptionError, bench_options, soak_options, statistics_options
 from bench.progress import Steps
+from bench.promise_tables import promise_goals, promise_tables
+from bench.promises import run_promises
 from bench.run import run_bench
 from bench.soak.run import run_soak
 from bench.soak.watch import SoakError
@@ -23,7 +29,12 @@ from slo_daemon.demo.servers import ServerError
 CACHE = ROOT / "build" / "bench"
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "performance.md"
-TABLES = {"bench": bench_tables, "soak": soak_tables}
+STATISTICS_PAGE = ROOT / "docs" / "experiments.md"
+TABLES: Mapping[str, tuple[Path, Callable[[Mapping[str, Any]], dict[str, str]]]] = {
+    "bench": (PAGE, bench_tables),
+    "soak": (PAGE, soak_tables),
+    "statistics": (STATISTICS_PAGE, promise_tables),
+}  # by name of the result: the page, and what makes its tables
 _USAGE = 2
 
 
@@ -36,10 +47,12 @@ def main(arguments: list[str], variables: Mapping[str, str]) -> int:
             action = _run
         case ["soak"]:
             action = _soak
+        case ["statistics"]:
+            action = _statistics
         case ["tables"]:
             action = _tables
         case _:
-            console.print("usage: python -m bench run|soak|tables")
+            console.print("usage: python -m bench run|soak|statistics|tables")
             return _USAGE
     try:
         action(console, variables)
@@ -69,19 +82,32 @@ def _soak(console: Console, variables: Mapping[str, str]) -> None:
     _keep(console, "soak", result, record=options.record)
 
 
+def _statistics(console: Console, variables: Mapping[str, str]) -> None:
+    options = statistics_options(variables)
+    with Steps(console) as steps:
+        result = run_promises(options.pilots, steps.step)
+    told = {
+        "command": " ".join(["make statistics", *options.given]),
+        **result,
+        "goals": promise_goals(result),
+    }
+    _keep(console, "statistics", told, record=options.record)
+
+
 def _tables(console: Console, variables: Mapping[str, str]) -> None:
     """Write the page's tables anew from the recorded results."""
     del variables
-    for name, tables_of in TABLES.items():
+    for name, (page, tables_of) in TABLES.items():
         file = RESULTS / f"{name}.json"
         if file.exists():
-            _page(tables_of(json.loads(file.read_text())))
-    console.print(f"written: {PAGE.relative_to(ROOT)}")
+            _write(page, tables_of(json.loads(file.read_text())))
+            console.print(f"written: {page.relative_to(ROOT)}")
 
 
 def _keep(console: Console, name: str, result: Mapping[str, Any], *, record: bool) -> None:
     """Show the tables and keep the result: with `record` as the documented one."""
-    tables = TABLES[name](result)
+    page, tables_of = TABLES[name]
+    tables = tables_of(result)
     for table in tables.values():
         console.print(table, markup=False, soft_wrap=True)
         console.print()
@@ -89,13 +115,13 @@ def _keep(console: Console, name: str, result: Mapping[str, Any], *, record: boo
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(result, indent=1) + "\n")
     if record:
-        _page(tables)
+        _write(page, tables)
     console.print(f"written: {file.relative_to(ROOT)}")
     console.print("all goals reached" if all_reached(result["goals"]) else "NOT all goals are reached")
 
 
-def _page(tables: Mapping[str, str]) -> None:
-    PAGE.write_text(write_tables(PAGE.read_text(encoding="utf-8"), tables), encoding="utf-8")
+def _write(page: Path, tables: Mapping[str, str]) -> None:
+    page.write_text(write_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 
 if __name__ == "__main__":

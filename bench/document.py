@@ -65,7 +65,7 @@ def run_table(result: Result) -> str:
         ["history", _history(history)],
         ["what goes wrong in it", _trouble(history)],
     ]
-    return _table(["what", "value"], rows)
+    return markdown_table(["what", "value"], rows)
 
 
 def _history(history: Result) -> str:
@@ -98,7 +98,7 @@ def cost_table(result: Result, what: str) -> str:
     found = [row for row in result["cost"] if row["set"] == what]
     own: Result = next((row for row in found if row["approach"] == _OWN and "samples" in row), {})
     heads = ["approach", *_COSTS, "samples, × slo-daemon", "CPU, × slo-daemon"]
-    return _table(heads, [_cost_row(row, own) for row in found], left=1)
+    return markdown_table(heads, [_cost_row(row, own) for row in found], left=1)
 
 
 def _cost_row(row: Result, own: Result) -> list[str]:
@@ -112,7 +112,7 @@ def _cost_row(row: Result, own: Result) -> list[str]:
 def windows_table(result: Result) -> str:
     """What the direct query over each window costs."""
     rows = [[row["window"], *_costs(row)] for row in result["windows"]]
-    return _table(["window", *_COSTS], rows, left=1)
+    return markdown_table(["window", *_COSTS], rows, left=1)
 
 
 def growth_table(result: Result) -> str:
@@ -126,12 +126,14 @@ def growth_table(result: Result) -> str:
         ]
         for row in result["growth"]
     ]
-    return _table(["SLOs", *_COSTS, "longest", "Prometheus CPU for each SLO"], rows, left=1)
+    return markdown_table(["SLOs", *_COSTS, "longest", "Prometheus CPU for each SLO"], rows, left=1)
 
 
 def backfill_table(result: Result) -> str:
     """The cold start: 30 days for each service."""
-    return _table(["what", *_COSTS], [[row["what"], *_costs(row)] for row in result["backfill"]], left=1)
+    return markdown_table(
+        ["what", *_COSTS], [[row["what"], *_costs(row)] for row in result["backfill"]], left=1
+    )
 
 
 def accuracy_table(result: Result) -> str:
@@ -142,7 +144,7 @@ def accuracy_table(result: Result) -> str:
         if row["window"] == "30d"
     ]
     heads = ["approach", "total requests", "failed requests", "budget of 99.9 %", "cases"]
-    return _table(heads, rows, left=1)
+    return markdown_table(heads, rows, left=1)
 
 
 def shorter_table(result: Result) -> str:
@@ -153,7 +155,7 @@ def shorter_table(result: Result) -> str:
         if row["window"] != "30d"
     ]
     heads = ["window", "approach", "total requests", "failed requests", "burn rate", "cases"]
-    return _table(heads, rows, left=2)
+    return markdown_table(heads, rows, left=2)
 
 
 def quantiles_table(result: Result) -> str:
@@ -166,7 +168,7 @@ def quantiles_table(result: Result) -> str:
         ]
         for row in result["quantiles"]
     ]
-    return _table(["quantile over 30d", "approach", "against", "error"], rows, left=3)
+    return markdown_table(["quantile over 30d", "approach", "against", "error"], rows, left=3)
 
 
 def goals_table(result: Result) -> str:
@@ -180,7 +182,7 @@ def goals_table(result: Result) -> str:
         ]
         for row in result["goals"]
     ]
-    return _table(["goal", "wanted", "reached", "verdict"], rows, left=1)
+    return markdown_table(["goal", "wanted", "reached", "verdict"], rows, left=1)
 
 
 def soak_tables(result: Result) -> dict[str, str]:
@@ -220,7 +222,7 @@ def soak_table(result: Result) -> str:
         ["CPU of the daemon", f"{seen['daemon_cpu_per_second']:.1%} of a core"],
         ["CPU of Prometheus", f"{used:.1%} of a core; {before:.1%} before the daemon was started"],
     ]
-    return _table(["what", "value"], rows)
+    return markdown_table(["what", "value"], rows)
 
 
 def _size(count: float) -> str:
@@ -276,7 +278,7 @@ def _time(seconds: float) -> str:
     return f"{seconds * 1e3:.3g} ms"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 99) -> str:
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 99) -> str:
     """Markdown; columns from `left` on are numbers, and stand at the right."""
     rule = [" --- " if at < left else " ---: " for at in range(len(heads))]
     lines = [f"| {' | '.join(heads)} |", f"|{'|'.join(rule)}|"]

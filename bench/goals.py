@@ -33,18 +33,18 @@ def bench_goals(result: Result) -> list[dict[str, Any]]:
     backfill: Result = next((row for row in result["backfill"] if row["what"] == AVAILABILITY), {})
     long_direct: Result = next((row for row in result["windows"] if row["window"] == LONG), {})
     return [
-        _at_most("samples of one ratio SLO and tick", SAMPLES_PER_TICK, own.get("samples")),
-        _at_least("samples, direct queries to the daemon", SAMPLES_TO_DIRECT, _ratio(direct, own, "samples")),
-        _at_least(
+        at_most("samples of one ratio SLO and tick", SAMPLES_PER_TICK, own.get("samples")),
+        at_least("samples, direct queries to the daemon", SAMPLES_TO_DIRECT, _ratio(direct, own, "samples")),
+        at_least(
             "samples, Pyrra's subquery to the daemon", SAMPLES_TO_SUBQUERY, _ratio(subquery, own, "samples")
         ),
-        _at_least(
+        at_least(
             f"Prometheus' CPU, direct queries to the daemon, {services} services",
             CPU_TO_DIRECT,
             _ratio(direct, own, "prometheus_cpu"),
         ),
         *(
-            _at_least(
+            at_least(
                 f"Prometheus' CPU, direct queries to the daemon, {slos:,} services",
                 CPU_TO_DIRECT,
                 _ratio(direct, {"prometheus_cpu": row["prometheus_cpu"] / slos}, "prometheus_cpu"),
@@ -52,12 +52,12 @@ def bench_goals(result: Result) -> list[dict[str, Any]]:
             for slos, row in growth.items()
         ),
         *(
-            _at_most(f"seconds of a tick with {slos:,} SLOs", seconds, growth.get(slos, {}).get("wall"))
+            at_most(f"seconds of a tick with {slos:,} SLOs", seconds, growth.get(slos, {}).get("wall"))
             for slos, seconds in TICK_SECONDS.items()
         ),
-        _at_most("error of the 30d budget, median, in % of the budget", BUDGET_MEDIAN, budget.get("median")),
-        _at_most("error of the 30d budget, p95, in % of the budget", BUDGET_P95, budget.get("p95")),
-        _at_most(
+        at_most("error of the 30d budget, median, in % of the budget", BUDGET_MEDIAN, budget.get("median")),
+        at_most("error of the 30d budget, p95, in % of the budget", BUDGET_P95, budget.get("p95")),
+        at_most(
             "samples of the backfill to one direct evaluation over 30d",
             BACKFILL,
             _ratio(backfill, long_direct, "samples"),
@@ -72,15 +72,15 @@ MOST_MIB, MOST_PAGE_SECONDS, MOST_START_SECONDS = 512, 0.5, 10.0
 def soak_goals(slos: int, seen: Result) -> list[dict[str, Any]]:
     """The same for a soak: `seen` has what was watched."""
     longest = TICK_SECONDS.get(slos)
-    rows = [_at_most("missed slots", 0, seen.get("missed"))]
+    rows = [at_most("missed slots", 0, seen.get("missed"))]
     if longest is not None:
-        rows.append(_at_most(f"seconds of a slot with {slos:,} SLOs, p95", longest, seen.get("slot_p95")))
+        rows.append(at_most(f"seconds of a slot with {slos:,} SLOs, p95", longest, seen.get("slot_p95")))
     if slos >= MANY:
         most = seen.get("resident_max")
         rows += [
-            _at_most("MiB of memory at any time", MOST_MIB, None if most is None else most / 2**20),
-            _at_most("seconds for a scrape of /metrics, longest", MOST_PAGE_SECONDS, seen.get("page_max")),
-            _at_most("seconds until ready, from a store with 30 days", MOST_START_SECONDS, seen.get("ready")),
+            at_most("MiB of memory at any time", MOST_MIB, None if most is None else most / 2**20),
+            at_most("seconds for a scrape of /metrics, longest", MOST_PAGE_SECONDS, seen.get("page_max")),
+            at_most("seconds until ready, from a store with 30 days", MOST_START_SECONDS, seen.get("ready")),
         ]
     return rows
 
@@ -95,12 +95,14 @@ def _ratio(much: Result, little: Result, name: str) -> float | None:
     return float(much[name] / little[name])
 
 
-def _at_most(goal: str, wanted: float, reached: float | None) -> dict[str, Any]:
+def at_most(goal: str, wanted: float, reached: float | None) -> dict[str, Any]:
+    """A row of a goal that is reached from below."""
     fits = reached is not None and reached <= wanted
     return _row(goal, f"at most {wanted:,}", reached, fits)
 
 
-def _at_least(goal: str, wanted: float, reached: float | None) -> dict[str, Any]:
+def at_least(goal: str, wanted: float, reached: float | None) -> dict[str, Any]:
+    """A row of a goal that is reached from above."""
     fits = reached is not None and reached >= wanted
     return _row(goal, f"at least {wanted:,}", reached, fits)
 

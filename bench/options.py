@@ -39,6 +39,24 @@ class SoakOptions:
     given: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class StatisticsOptions:
+    """`pilots`: how many are simulated for each figure."""
+
+    pilots: int = 4_000
+    record: bool = False
+    given: tuple[str, ...] = field(default=())
+
+
+def statistics_options(variables: Variables) -> StatisticsOptions:
+    """Raises OptionError."""
+    return StatisticsOptions(
+        pilots=_count(variables, "STATISTICS_PILOTS", StatisticsOptions().pilots),
+        record=_truth(variables, "RECORD"),
+        given=_given(variables, "STATISTICS_"),
+    )
+
+
 def bench_options(variables: Variables) -> BenchOptions:
     """Raises OptionError."""
     default = BenchOptions()

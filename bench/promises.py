@@ -147,11 +147,13 @@ def rating_misses(name: str, count: int, *, seed: int, votes: int = 1_000) -> di
     with np.errstate(invalid="ignore", divide="ignore"):
         by_t = np.abs(mean - true) / np.sqrt(plain / n) > stats.t.ppf(0.975, np.maximum(n - 1, 1))
         always = np.abs(mean - true) / np.sqrt(careful / n) > reach(n, EXPECTED_VOTES)
+        without = np.abs(mean - true) / np.sqrt(plain / n) > reach(n, EXPECTED_VOTES)
     enough = slice(ENOUGH_VOTES - 1, None)
     return {
         "votes": name,
         "t_once": float(by_t[:, -1].mean()),
         "t_ever": float(by_t[:, enough].any(axis=1).mean()),
+        "without_ever": float(without[:, enough].any(axis=1).mean()),
         "always_valid_ever": float(always[:, enough].any(axis=1).mean()),
     }
 

@@ -19,6 +19,7 @@ from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_groups, rule_
 from slo_daemon.core.pilot import readiness
 from slo_daemon.core.pilot.gates import GateReason
 from slo_daemon.core.pilot.criteria.judge import CriterionReason
+from slo_daemon.core.pilot.experiment.lift import LiftReason
 from slo_daemon.core.pilot.verdict import NOT_JUDGED
 from slo_daemon.core.quantity import UNITS, show_duration
 from slo_daemon.core.shapes import NOT_EVALUATED
@@ -266,6 +267,7 @@ FINDING_REASONS = set(re.findall(r"Truth\.[A-Z]+,\s*\"([a-z_]+)\"", inspect.gets
         ("Reasons of a criterion", FINDING_REASONS | {"store_unavailable", NOT_JUDGED}),
         ("Reasons of a gate", {*GateReason}),
         ("Reasons of the criterion language", {*CriterionReason}),
+        ("Reasons of an experiment", {*LiftReason}),
         ("Reasons of the store", {*STORE_REASONS}),
     ],
 )

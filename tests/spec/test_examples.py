@@ -21,6 +21,8 @@ from slo_daemon.core.pilot.pilot import (
     Pilot,
     RampStep,
     Role,
+    Split,
+    SplitKind,
     Stage,
 )
 from slo_daemon.core.slo.budget import BudgetMethod
@@ -166,6 +168,7 @@ def test_the_success_metrics_have_their_sources(pilot: Pilot) -> None:
         "variant",
         "control",
         "treatment",
+        split=Split(SplitKind.RAMP),
     )
     assert satisfaction == FeedbackMetric()
 

@@ -11,13 +11,22 @@ from datetime import date, timedelta
 from math import inf, isinf, sqrt
 
 from slo_daemon.core.pilot.always_valid import multiplier, normal_quantile
-from slo_daemon.core.pilot.experiment.contrast import Contrast, planned_contrast_of
-from slo_daemon.core.pilot.experiment.strata import Arm, Stratum, comparable, left_out_days, planned_share
+from slo_daemon.core.pilot.experiment.contrast import Contrast, contrast_of, planned_contrast_of
+from slo_daemon.core.pilot.experiment.strata import (
+    Arm,
+    Stratum,
+    comparable,
+    left_out_days,
+    planned_share,
+    total_of,
+)
 from slo_daemon.core.pilot.pilot import EXPECTED_USERS, ExperimentMetric, Pilot
 
+ALPHA = 0.05
 POWER = 0.8
 _NEAR_NOTHING = 1e-9  # a lift so close to the margin lies at it
 _SIGNIFICANT_DIGITS = 3
+_LATELY = 7  # days that tell how many users come
 _NOBODY = 1e-3  # users a day: fewer tell nothing
 
 
@@ -33,7 +42,7 @@ class Question:
     base_rate: float
     lift: float
     above: bool = True
-    alpha: float = 0.05
+    alpha: float = ALPHA
     power: float = POWER
     expected_users: float = EXPECTED_USERS
 
@@ -133,6 +142,34 @@ def planned_days(metric: ExperimentMetric, pilot: Pilot, users_per_day: float) -
         if day not in changing:
             yield Day(day, treatment, users_per_day - treatment)
         day += timedelta(days=1)
+
+
+def outlook_so_far(
+    metric: ExperimentMetric,
+    pilot: Pilot,
+    strata: Sequence[Stratum],
+    margin: float,
+    *,
+    above: bool = True,
+    alpha: float = ALPHA,
+) -> Outlook | None:
+    """The outlook from what was counted: the users so far, and then as many a day as lately, until the pilot's end.
+
+    The base rate is the one seen, the true lift the one that the author reckons with, else the one seen. None before
+    both variants have users and control a conversion. Where a user is counted several times, more are needed than this.
+    """
+    used = comparable(strata, left_out_days(metric, pilot))
+    if not used or total_of(s.control for s in used).converted <= 0.0:
+        return None
+    seen = contrast_of(used)
+    if not 0.0 < seen.control < 1.0:
+        return None
+    lift = metric.expected_lift if metric.expected_lift is not None else seen.lift
+    question = Question(margin, seen.control, lift, above, alpha, expected_users=metric.expected_users)
+    lately = [s.treatment.exposed + s.control.exposed for s in used[-_LATELY:]]
+    days = [Day(s.day, s.treatment.exposed, s.control.exposed) for s in used]
+    coming = planned_days(metric, pilot, sum(lately) / len(lately))
+    return outlook(question, [*days, *(day for day in coming if day.day > used[-1].day)])
 
 
 def say_users(users: float) -> str:

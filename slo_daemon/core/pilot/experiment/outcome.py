@@ -4,12 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from slo_daemon.core.pilot.experiment.feasibility import ALPHA
 from slo_daemon.core.pilot.experiment.lift import Lift, LiftReason, lift, series
 from slo_daemon.core.pilot.experiment.mismatch import Mismatch, mismatch
 from slo_daemon.core.pilot.experiment.strata import Stratum, comparable
 from slo_daemon.core.pilot.pilot import CountedUnit, ExperimentMetric
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)

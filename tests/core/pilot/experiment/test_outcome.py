@@ -6,11 +6,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from slo_daemon.core.pilot.experiment.feasibility import planned_days
+from slo_daemon.core.pilot.experiment.feasibility import outlook_so_far, planned_days
 from slo_daemon.core.pilot.experiment.lift import LiftReason
 from slo_daemon.core.pilot.experiment.outcome import judge
 from slo_daemon.core.pilot.experiment.strata import (
     Arm,
+    Stratum,
     bucket_stratum,
     days_of_change,
     left_out_days,
@@ -141,3 +142,35 @@ def test_the_users_of_a_ramp_are_planned_day_by_day_without_the_days_of_change()
     assert (planned[0].treatment, planned[0].control) == (50, 950)
     assert (planned[-1].day, planned[-1].treatment) == (PILOT.last_day, 200)
     assert len(list(planned_days(METRIC, PILOT, 1_000))) == 56
+
+
+def test_the_outlook_goes_on_with_as_many_users_as_came_lately() -> None:
+    found = outlook_so_far(METRIC, PILOT, STRATA, 0.0)
+    assert found is not None
+
+    assert found.question.base_rate == pytest.approx(0.04)
+    assert found.question.lift == pytest.approx(0.25)
+    assert (found.coming.treatment, found.last_day) == (56_000, PILOT.last_day)
+    assert found.answered is not None
+    assert "reached about" in str(found)
+
+
+def test_the_lift_that_the_author_reckons_with_counts_more_than_the_one_seen_so_far() -> None:
+    found = outlook_so_far(replace(METRIC, expected_lift=0.05), PILOT, STRATA, 0.0)
+    assert found is not None
+
+    assert found.question.lift == 0.05
+    assert found.answered is None
+    assert "0 % where it really is 5 % takes about" in str(found)
+
+
+def test_a_pilot_that_is_over_has_only_what_was_counted() -> None:
+    late = [replace(s, day=s.day + timedelta(weeks=6)) for s in STRATA]
+    found = outlook_so_far(METRIC, PILOT, late, 0.0)
+    assert found is not None
+    assert found.coming.treatment == 20_000
+
+
+@pytest.mark.parametrize("strata", [[], [day(0, (1_000, 10), (1_000, 0))], [day(0, (10, 10), (10, 10))]])
+def test_before_control_has_converted_there_is_no_outlook(strata: list[Stratum]) -> None:
+    assert outlook_so_far(METRIC, PILOT, strata, 0.0) is None
