@@ -87,12 +87,12 @@ def _steps(pilot: Pilot, ramp: Ramp, today: date) -> str:
     return table(("Week", "From", "Users", "State"), rows, right=(0, 2))
 
 
-def experiments_markdown(pilot: Pilot, trials: Sequence[tuple[str, Trial]], at: float) -> str:
+def experiments_markdown(pilot: Pilot, trials: Sequence[tuple[str, Trial]]) -> str:
     """What each experiment shows, with the interval that may be looked at as often as one likes."""
-    return "\n\n".join(_experiment(pilot, trial, at) for _, trial in trials) or "There is no experiment."
+    return "\n\n".join(_experiment(pilot, trial) for _, trial in trials) or "There is no experiment."
 
 
-def _experiment(pilot: Pilot, trial: Trial, at: float) -> str:
+def _experiment(pilot: Pilot, trial: Trial) -> str:
     outcome, experiment = trial.outcome, trial.experiment
     lift = outcome.lift
     arms = table(
@@ -113,12 +113,14 @@ def _experiment(pilot: Pilot, trial: Trial, at: float) -> str:
         )
     counted = len(trial.strata) - len(outcome.left_out)
     notes.append(f"{say_count(counted, 'day')} compared, each within itself")
+    if experiment.independent:
+        notes.append(f"declared independent: {escape(experiment.independent)}")
     if outcome.left_out:
         days = ", ".join(str(day) for day in outcome.left_out)
         notes.append(f"left out, as the split changed on them: {days}")
     objective = trial.metric.objective
     above = objective.direction is Direction.AT_LEAST
-    outlook = outlook_of(trial, pilot, objective.target.base, above=above, at=at)
+    outlook = outlook_of(trial, pilot, objective.target.base, above=above)
     if outlook is not None:
         notes.append(escape(str(outlook)))
     return "\n\n".join([*parts, arms, bullets(notes)])

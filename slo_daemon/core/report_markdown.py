@@ -59,7 +59,7 @@ def report_markdown(report: Report) -> str:
             report.findings(Role.ROLLBACK), "There are no rollback triggers."
         ),
         "Success metrics": findings_markdown(report.findings(Role.SUCCESS), "There are no success metrics."),
-        "Experiment": experiments_markdown(report.pilot, report.assessment.trials, report.assessment.at),
+        "Experiment": experiments_markdown(report.pilot, report.assessment.trials),
         "Decisions of people": overrides_markdown(report.assessment.records, report.at),
         "Incidents": _incidents(report.assessment.records),
         "User feedback": _feedback(report),

@@ -21,7 +21,10 @@ class Told:
     def fields(self, now: float) -> dict[str, object]:
         """The request's fields; `now` in Unix seconds."""
         at = now - self.hours_ago * HOUR
-        return {**self.values, **{name: at + HOUR * self.hours * number for number, name in enumerate(self.times)}}
+        return {
+            **self.values,
+            **{name: at + HOUR * self.hours * number for number, name in enumerate(self.times)},
+        }
 
 
 INCIDENTS = (

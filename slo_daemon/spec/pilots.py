@@ -3,6 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from slo_daemon.core.pilot.criteria.criterion import Compare, Criterion, Op
+from slo_daemon.core.pilot.criteria.meaning import Kind, Meaning
+from slo_daemon.core.pilot.criteria.vocabulary import Vocabulary
+from slo_daemon.core.pilot.measures import parts_of
 from slo_daemon.core.pilot.names import vocabulary_of
 from slo_daemon.core.pilot.pilot import (
     Canary,
@@ -24,7 +28,7 @@ from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Window
 from slo_daemon.spec import leaves
 from slo_daemon.spec.criteria import read_criteria
-from slo_daemon.spec.experiments import read_experiment, warn_of_objective
+from slo_daemon.spec.experiments import read_experiment, warn_if_unreachable, warn_of_objective
 from slo_daemon.spec.indicators import kind_of, read_indicator
 from slo_daemon.spec.objectives import read_objective
 from slo_daemon.spec.pilot_shape import PilotShape, RampShape, RolloutShape
@@ -56,7 +60,20 @@ def read_pilot(root: Place, labels: Labels, slos: tuple[Slo, ...]) -> Pilot | No
         if pilot is not None and isinstance(metric.source, ExperimentMetric):
             place = spec.at("success_metrics", metric.name)
             warn_of_objective(place, metric.source, metric.objective, pilot)
+    if pilot is not None and vocabulary is not None:
+        for item, written in zip(spec.at("go_live_criteria").items(), go_live, strict=False):
+            _warn_of_lifts(item, written.criterion, vocabulary, pilot)
     return pilot and replace(pilot, go_live_criteria=go_live, rollback_triggers=rollback)
+
+
+def _warn_of_lifts(place: Place, criterion: Criterion, vocabulary: Vocabulary, pilot: Pilot) -> None:
+    """Say where a criterion asks for a lift that the pilot will not have users enough to show."""
+    experiments = {m.name: m.source for m in pilot.success_metrics if isinstance(m.source, ExperimentMetric)}
+    for part in parts_of(criterion):
+        meaning = vocabulary.meaning(part.operand) if isinstance(part, Compare) else None
+        if isinstance(part, Compare) and isinstance(meaning, Meaning) and meaning.kind is Kind.LIFT:
+            above = part.op in (Op.MORE, Op.AT_LEAST)
+            warn_if_unreachable(place, experiments[meaning.subject], pilot, part.literal.base, above=above)
 
 
 def _pilot(

@@ -81,7 +81,8 @@ def _told(
         detail = _with_outlook(criterion, facts, detail)
     return Finding(
         text, role, truth, reason, detail, judgement.value, judgement.interval, judgement.n, judgement.earliest,
-        judgement.margin, judgement.source,
+        -judgement.margin if role is Role.ROLLBACK and judgement.margin is not None else judgement.margin,
+        judgement.source,
         since=state.fired if watching is Watching.FIRED else state.since,
         blind=state.blind and role is Role.ROLLBACK,
     )  # fmt: skip
@@ -93,7 +94,7 @@ def _with_outlook(criterion: Criterion, facts: PilotFacts, detail: str) -> str:
         trial = facts.trial_of(part.operand) if isinstance(part, Compare) else None
         if trial is not None and isinstance(part, Compare) and part.op not in (Op.EQUAL, Op.DIFFERENT):
             above = part.op in (Op.MORE, Op.AT_LEAST)
-            outlook = outlook_of(trial, facts.pilot, part.literal.base, above=above, at=facts.at)
+            outlook = outlook_of(trial, facts.pilot, part.literal.base, above=above)
             if outlook is not None:
                 return f"{detail}; {outlook}"
     return detail

@@ -5,22 +5,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from slo_daemon.core.pilot.experiment.feasibility import Day as UserDay
-from slo_daemon.core.pilot.experiment.feasibility import Outlook, Question, outlook, planned_days
-from slo_daemon.core.pilot.experiment.outcome import ALPHA, Outcome, judge
+from slo_daemon.core.pilot.experiment.feasibility import ALPHA, Outlook, outlook_so_far
+from slo_daemon.core.pilot.experiment.outcome import Outcome, judge
 from slo_daemon.core.pilot.experiment.strata import (
     Arm,
     Stratum,
     bucket_stratum,
-    comparable,
     left_out_days,
     planned_share,
 )
 from slo_daemon.core.pilot.measures import experiment_name
 from slo_daemon.core.pilot.pilot import ExperimentMetric, Pilot, SuccessMetric
 from slo_daemon.core.slo.measure import Day, Watched
-
-RECENT_DAYS = 7  # from which the users of the days to come are taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +84,9 @@ def strata_of(experiment: ExperimentMetric, pilot: Pilot, watched: Iterable[Watc
     return tuple(found)
 
 
-def outlook_of(trial: Trial, pilot: Pilot, margin: float, *, above: bool, at: float) -> Outlook | None:
-    """Whether the pilot will have users enough to show a lift past `margin`, at the pace of the last days.
-
-    The true lift is taken to be what the author expects, else the metric's target. None while nothing can be told.
-    """
-    lift = trial.outcome.lift
-    if lift.control.exposed <= 0.0 or lift.control.rate <= 0.0:
-        return None
-    expected = trial.experiment.expected_lift
-    truth = trial.metric.objective.target.base if expected is None else expected
-    question = Question(
-        margin, lift.control.rate, truth, above, expected_users=trial.experiment.expected_users
-    )
-    today = datetime.fromtimestamp(at, UTC).date()
-    counted = [
-        UserDay(s.day, s.treatment.exposed, s.control.exposed)
-        for s in comparable(trial.strata, left_out_days(trial.experiment, pilot))
-    ]
-    whole = [day for day in counted if day.day < today][-RECENT_DAYS:]
-    if not whole:
-        return None
-    pace = sum(day.treatment + day.control for day in whole) / len(whole)
-    coming = [day for day in planned_days(trial.experiment, pilot, pace) if day.day >= today]
-    return outlook(question, [*(day for day in counted if day.day < today), *coming])
+def outlook_of(trial: Trial, pilot: Pilot, margin: float, *, above: bool) -> Outlook | None:
+    """Whether the pilot will have users enough to show a lift past `margin`; None while nothing can be told."""
+    return outlook_so_far(trial.experiment, pilot, trial.strata, margin, above=above)
 
 
 def _days(watched: Iterable[Watched]) -> list[tuple[object, object]]:

@@ -159,7 +159,11 @@ def _sentence(compare: Compare, evidence: Known, truth: Truth) -> str:
     spread = _spread(evidence, unit, number)
     if evidence.value == inf and isfinite(evidence.low):  # beyond the last edge of a histogram's buckets
         value, spread = f"over {say_value(evidence.low, unit)}", ""
-    votes = f" from {evidence.n:,.0f} {evidence.noun}" if evidence.n is not None and evidence.low < evidence.high else ""
+    votes = (
+        f" from {evidence.n:,.0f} {evidence.noun}"
+        if evidence.n is not None and evidence.low < evidence.high
+        else ""
+    )
     about = f"; {evidence.about}" if evidence.about else ""
     wanted = f"{_SAID[compare.op]} {_say_literal(literal, unit)}"
     said = f"{show_operand(compare.operand)} is {value}{votes}{spread}"
