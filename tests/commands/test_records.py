@@ -181,7 +181,7 @@ def test_without_a_token_one_is_asked_for(visitor: Visitor) -> None:
 def test_nobody_there_ends_with_4(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr(
-        "slo_daemon.commands.records.DaemonApi", lambda url, token: DaemonApi(url, token, wait=waited.append)
+        "slo_daemon.commands.daemon.DaemonApi", lambda url, token: DaemonApi(url, token, wait=waited.append)
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
