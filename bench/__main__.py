@@ -1,4 +1,4 @@
-"""`python -m bench run`, `soak` or `tables`; make has goals for the first two. Options are variables: see docs/performance.md."""
+"""`python -m bench run`, `soak`, `assess` or `tables`; make has goals for the first two. Options are variables: see docs/performance.md."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.asking import QueryError
+from bench.assess import assess_costs
 from bench.document import DocumentError, bench_tables, soak_tables, write_tables
 from bench.facts import ROOT
 from bench.goals import all_reached
@@ -36,10 +37,12 @@ def main(arguments: list[str], variables: Mapping[str, str]) -> int:
             action = _run
         case ["soak"]:
             action = _soak
+        case ["assess"]:
+            action = _assess
         case ["tables"]:
             action = _tables
         case _:
-            console.print("usage: python -m bench run|soak|tables")
+            console.print("usage: python -m bench run|soak|assess|tables")
             return _USAGE
     try:
         action(console, variables)
@@ -53,6 +56,11 @@ def main(arguments: list[str], variables: Mapping[str, str]) -> int:
         console.print("stopped; nothing was recorded")
         return 130
     return 0
+
+
+def _assess(console: Console, _variables: Mapping[str, str]) -> None:
+    for cost in assess_costs(console.print):
+        console.print(f"{cost.seconds * 1000:10,.0f} ms  {cost.what}")
 
 
 def _run(console: Console, variables: Mapping[str, str]) -> None:

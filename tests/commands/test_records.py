@@ -269,7 +269,13 @@ def test_an_override_lives_from_its_record_to_its_revocation(house: House, visit
     assert revoked.stdout == "override 1 revoked by bob\n"
     assert [line.split() for line in listed.stdout.splitlines()] == [
         ["ID", "IN", "FORCE", "EXPIRES", "BY", "WHAT", "REASON"],
-        ["2", "yes", "2027-01-16T08:00:00Z", "ada", *["every", "SLO", "is", "met", "now", "a", "sale", "is", "on"]],
+        [
+            "2",
+            "yes",
+            "2027-01-16T08:00:00Z",
+            "ada",
+            *["every", "SLO", "is", "met", "now", "a", "sale", "is", "on"],
+        ],
         ["1", "no", "2027-01-15T09:00:00Z", "ada", "hold", *["a", "sale", "is", "on"]],
     ]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from slo_daemon.core.pilot.records import VoteCounting
 from slo_daemon.core.quantity import UNITS
 from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
 from slo_daemon.core.slo.burn_rate import BurnPolicy
@@ -348,3 +349,25 @@ def test_the_hash_names_the_content_and_not_its_layout() -> None:
 )
 def test_the_hash_changes_with_the_content(change: Callable[[str], str]) -> None:
     assert hash_of(("a.yaml", change(SLOS))) != hash_of(("a.yaml", SLOS))
+
+
+@pytest.mark.parametrize(
+    ("written", "votes"),
+    [
+        ("", VoteCounting.NEWEST),
+        ("feedback: {}", VoteCounting.NEWEST),
+        ("feedback: {votes: all}", VoteCounting.ALL),
+    ],
+)
+def test_a_pilot_says_which_ratings_count(written: str, votes: VoteCounting) -> None:
+    text = PILOT.replace("features: {semantic_search: true}", written)
+    (pilot,) = load([("shop.yaml", text)]).specification.pilots
+    assert pilot.votes is votes
+
+
+def test_a_cohort_with_the_name_of_a_variant_is_warned_about() -> None:
+    cohorts = 'cohorts: [{name: mobile, criteria: "m"}, {name: control, criteria: "c"}]'
+    loaded = load([("shop.yaml", PILOT.replace("features: {semantic_search: true}", cohorts))])
+    assert [str(warning) for warning in loaded.warnings if "variant" in str(warning)] == [
+        "shop.yaml:12:51: spec.cohorts[1].name: 'control' is a variant too: ratings of both are counted under this name"
+    ]
