@@ -273,7 +273,7 @@ def test_every_state_and_reason_has_its_line(heading: str, known: set[str]) -> N
 def test_every_event_of_the_log_has_its_line() -> None:
     sources = [file.read_text(encoding="utf-8") for file in (ROOT / "slo_daemon").rglob("*.py")]
     logged = re.compile(
-        r"\b(?:log\.(?:debug|info|warning|error|exception)|tell)\(\s*\"([a-z_]+)\"|_told\(pilot, \"([a-z_]+)\""
+        r"\b(?:log\.(?:debug|info|warning|error|exception)|tell)\(\s*\"([a-z_]+)\"|\btold\(pilot, \"([a-z_]+)\""
     )
     known = {first or second for source in sources for first, second in logged.findall(source)}
 

@@ -369,5 +369,5 @@ def test_a_cohort_with_the_name_of_a_variant_is_warned_about() -> None:
     cohorts = 'cohorts: [{name: mobile, criteria: "m"}, {name: control, criteria: "c"}]'
     loaded = load([("shop.yaml", PILOT.replace("features: {semantic_search: true}", cohorts))])
     assert [str(warning) for warning in loaded.warnings if "variant" in str(warning)] == [
-        "shop.yaml:12:51: spec.cohorts[1].name: 'control' is a variant too: ratings of both are counted under this name"
+        "shop.yaml:12:51: warning: spec.cohorts[1].name: 'control' is a variant too: ratings of both are counted under this name"
     ]
