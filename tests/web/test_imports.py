@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,13 +11,23 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo_daemon.core.pilot.pilot import Cohort
 from slo_daemon.core.pilot.records import Severity
 from slo_daemon.ports import StoreError
 from slo_daemon.web.import_files import feedback_rows, incident_rows
 from slo_daemon.web.problems import ProblemError
 from slo_daemon.web.security import Role
-from tests.web.house import FEEDBACK, INCIDENTS, NOW, PILOT, House, Visitor, bearer, feedback, incident
+from tests.web.house import (
+    FEEDBACK,
+    INCIDENTS,
+    NOW,
+    PILOT,
+    House,
+    Visitor,
+    bearer,
+    feedback,
+    incident,
+    with_segments,
+)
 
 RATINGS = f"{FEEDBACK}/import"
 OUTAGES = f"{INCIDENTS}/import"
@@ -38,18 +47,8 @@ def told(answer: requests.Response) -> dict[str, str]:
     return {error["field"]: error["problem"] for error in answer.json()["errors"]}
 
 
-def with_segments(house: House) -> None:
-    (pilot,) = house.current.specification.pilots
-    known = replace(
-        pilot, cohorts=(Cohort("mobile", "m"), Cohort("power", "p")), variants=("control", "treatment")
-    )
-    house.current = replace(
-        house.current, specification=replace(house.current.specification, pilots=(known,))
-    )
-
-
 def test_a_csv_file_of_ratings_is_recorded(house: House, visitor: Visitor) -> None:
-    with_segments(house)
+    with_segments(house, ("mobile", "power"), ("control", "treatment"))
     text = (
         "\ufeffkey,user,rating,text,given_at,cohort,variant,context.device,context.os\r\n"
         f'r-1,ada,5,"good, really",{GIVEN},mobile,treatment,phone,\r\n'
@@ -121,7 +120,7 @@ def test_overlapping_files_do_not_double_rows_with_keys(house: House, visitor: V
 
 
 def test_every_problem_is_told_with_its_line_and_nothing_is_recorded(house: House, visitor: Visitor) -> None:
-    with_segments(house)
+    with_segments(house, ("mobile", "power"), ("control", "treatment"))
     text = (
         "user,rating,given_at,cohort\n"
         f"ada,5,{GIVEN},mobile\n"
