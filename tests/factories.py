@@ -363,8 +363,7 @@ def incidents_of(*incidents: Incident) -> IncidentSummary:
         resolved_by_severity={s: sum(i.severity is s and i.resolved for i in incidents) for s in Severity},
         started={
             WEEK: {
-                severity: sum(i.severity is severity and i.started_at >= NOW - WEEK for i in incidents)
-                for severity in Severity
+                s: sum(i.severity is s and i.started_at >= NOW - WEEK for i in incidents) for s in Severity
             }
         },
         recent=tuple(newest[:10]),

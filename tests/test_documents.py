@@ -17,9 +17,9 @@ from slo_daemon.adapters.gauges.self_metrics import STORE_REASONS
 from slo_daemon.adapters.gauges.table import FAMILIES
 from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_groups, rule_text
 from slo_daemon.core.pilot import readiness
-from slo_daemon.core.pilot.gates import GateReason
 from slo_daemon.core.pilot.criteria.judge import CriterionReason
 from slo_daemon.core.pilot.experiment.lift import LiftReason
+from slo_daemon.core.pilot.gates import GateReason
 from slo_daemon.core.pilot.verdict import NOT_JUDGED
 from slo_daemon.core.quantity import UNITS, show_duration
 from slo_daemon.core.shapes import NOT_EVALUATED
@@ -279,7 +279,7 @@ def test_every_state_and_reason_has_its_line(heading: str, known: set[str]) -> N
 def test_every_event_of_the_log_has_its_line() -> None:
     sources = [file.read_text(encoding="utf-8") for file in (ROOT / "slo_daemon").rglob("*.py")]
     logged = re.compile(
-        r"\b(?:log\.(?:debug|info|warning|error|exception)|tell)\(\s*\"([a-z_]+)\"|_told\(pilot, \"([a-z_]+)\""
+        r"\b(?:log\.(?:debug|info|warning|error|exception)|tell)\(\s*\"([a-z_]+)\"|\btold\(pilot, \"([a-z_]+)\""
     )
     known = {first or second for source in sources for first, second in logged.findall(source)}
 
