@@ -71,7 +71,8 @@ def main(arguments: list[str], variables: Mapping[str, str]) -> int:
     return 0
 
 
-def _assess(console: Console, _variables: Mapping[str, str]) -> None:
+def _assess(console: Console, variables: Mapping[str, str]) -> None:
+    del variables  # it has none
     for cost in assess_costs(console.print):
         console.print(f"{cost.seconds * 1000:10,.0f} ms  {cost.what}")
 

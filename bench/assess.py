@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -74,10 +75,10 @@ def assess_costs(say: Callable[[str], object]) -> list[Cost]:
             plain = RecordsQuery(NOW, votes=votes)
             full = RecordsQuery(NOW, INCIDENT_WINDOWS, VOTE_WINDOWS, votes)
             costs += [
-                _cost(f"records, votes {votes.value}", lambda q=plain: store.records("shop", q), ROUNDS),
+                _cost(f"records, votes {votes.value}", partial(store.records, "shop", plain), ROUNDS),
                 _cost(
                     f"records, votes {votes.value}, {len(VOTE_WINDOWS)} vote queries, {len(INCIDENT_WINDOWS)} windows",
-                    lambda q=full: store.records("shop", q),
+                    partial(store.records, "shop", full),
                     ROUNDS,
                 ),
             ]
