@@ -1,9 +1,13 @@
 """What every Store counts of people's records, and how it takes whole files. See `test_store_contract.py`."""
 
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from slo_daemon.adapters.database import DatabaseStore, SqliteFile
+from slo_daemon.adapters.database.sqlite_file import USUAL_CACHE
 from slo_daemon.core.pilot.records import (
     NewFeedback,
     RecordsQuery,
@@ -193,3 +197,11 @@ def test_incidents_are_imported_likewise_and_their_keys_are_their_own(store: Sto
     assert store.import_feedback("shop", [Row(rating(), "k")], act("file")) == Imported(1, 0, created=True)
     assert store.record_incident(incident(), act("k")).created
     assert store.import_incidents("shop", [], act()) == Imported(0, 0, created=True)
+
+
+def test_a_database_takes_its_memory_back_after_an_import(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "store.db")
+    with closing(DatabaseStore(file)) as opened:
+        opened.import_feedback("shop", rows("ada"), act())
+        with file.write() as connection:
+            assert connection.exec_driver_sql("PRAGMA cache_size").scalar_one() == USUAL_CACHE
