@@ -107,7 +107,7 @@ def test_the_verdict_comes_first_with_its_advice_and_what_is_open() -> None:
     text = drawn(verdict_banner(healthy_report().assessment, "Search"))
     assert "─ Search ─" in text
     assert "✗ NOT READY   advice: hold the ramp where it is" in text
-    assert "✗ 0 of 4 objectives met for 14d; not met: query-latency-p95 (11.3 of 14 days" in text
+    assert "✗ All SLOs met for 2+ weeks: 0 of 4 objectives met for 14d, earliest pass on" in text
 
 
 def test_a_bad_day_names_every_blocker_and_warning() -> None:
@@ -133,7 +133,7 @@ def test_findings_are_grouped_by_their_role() -> None:
     assert [h.strip() for h in headings] == [
         "Criteria that every pilot has", "Go-live criteria", "Success metrics", "Rollback triggers",
     ]  # fmt: skip
-    assert "✗ All SLOs met for 2+ weeks: false  0 of 4 objectives met for 14d; not met:" in text
+    assert "✗ All SLOs met for 2+ weeks: false  0 of 4 objectives met for 14d, earliest pass on" in text
     assert "✓ every SLO is met now: true  4 of 4 SLOs met" in text
 
 

@@ -192,7 +192,9 @@ HOUSE = {
     "core/pilot": ["readiness"],
     "core/slo": [
         "step",
+        "measure",
         "state",
+        "streak",
         "evaluation",
         "slices",
         "seen",

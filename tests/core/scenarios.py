@@ -92,7 +92,7 @@ def bad_day_report() -> Report:
     ]
     texts = ["**worst** release <script>alert(1)</script>", "\x1b[31mslow\x1b[0m", ""]
     records = records_of(incidents, ratings_of(*[2] * 20, *[5] * 11, 1, 1, 3, texts=[""] * 31 + texts))
-    snapshot = snapshot_of(pilot, views, records)
+    snapshot = snapshot_of(pilot, views, records, watched=watched_of(pilot, days_met=0.0))
     transitions = Transitions(
         tuple(
             Transition(

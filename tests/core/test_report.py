@@ -186,7 +186,7 @@ def test_an_empty_pilot_says_that_there_is_nothing() -> None:
     for said in (
         "The pilot has no SLO.", "There are no rollback triggers.", "There is no experiment.",
         "No incidents were recorded.", "Nobody has rated yet.", "No contacts are configured.", "not asked yet",
-        "Slots: not counted", "There is no earlier report to compare with.", "Ramp: none planned", "that has not taken place yet",
+        "Slots: not counted", "There is no earlier report to compare with.", "None is planned.", "that has not taken place yet",
     ):  # fmt: skip
         assert said in text, said
     assert "every SLO is met now" in section(report, "Go-live criteria")
@@ -224,7 +224,6 @@ def test_nothing_changes_between_two_equal_reports() -> None:
 def test_changes_are_told_against_the_previous_report() -> None:
     told = changes(bad_day_report())
     assert told == (
-        "verdict: INCONCLUSIVE -> NOT_READY",
         "query-latency-p95: met -> missed",
         "query-latency-p99: met -> missed",
         "availability: met -> unknown",
@@ -233,6 +232,13 @@ def test_changes_are_told_against_the_previous_report() -> None:
         "no error budget is spent: true -> false",
         "no critical incident is unresolved: true -> false",
         "user satisfaction is at least 3.5/5: unknown -> false",
+        "user_satisfaction: at least 4.0/5 (ratings): unknown -> false",
+        "Zero critical incidents in last week: true -> false",
+        "User satisfaction > 4.0: unknown -> false",
+        "Availability < 99.5%: false -> unknown",
+        "p99 latency > 200ms: false -> true",
+        "Error rate > 1%: false -> true",
+        "advice: hold -> rollback",
         "6 incidents more, 7 in total",
         "31 votes more, 34 in total",
     )
@@ -251,7 +257,12 @@ def test_new_and_removed_slos_and_a_new_configuration_are_changes() -> None:
         pilot, snapshot, NOW, previous=replace(before, configuration="other"), transitions=NO_TRANSITIONS
     )
     told = changes(report)
-    assert told[:3] == ("the configuration was changed", "checkout: new, met", "error-rate: no longer there")
+    assert told[:4] == (
+        "verdict: NOT_READY -> INCONCLUSIVE",
+        "the configuration was changed",
+        "checkout: new, met",
+        "error-rate: no longer there",
+    )
     assert "1 incident fewer, 0 in total" in told
 
 
@@ -347,4 +358,4 @@ def test_any_content_is_a_report_or_refused_in_a_known_way(damage: dict[str, obj
 def test_a_report_of_any_time_is_rendered(at: float) -> None:
     report = replace(healthy_report(), at=at)
     assert report_markdown(report).startswith("# Pilot report")
-    assert json.loads(json_text(report))["verdict"] == Verdict.INCONCLUSIVE.value
+    assert json.loads(json_text(report))["verdict"] == Verdict.NOT_READY.value

@@ -134,7 +134,7 @@ def against(finding: Finding) -> str:
     """What a finding says against going on, as a sentence."""
     if finding.effect is Effect.FIRE:
         return f"rollback trigger fired: {finding.text} ({finding.detail})"
-    return finding.detail
+    return finding.detail if finding.role is Role.DEFAULT else f"{finding.text}: {finding.detail}"
 
 
 def _what_is_open(findings: Sequence[Finding]) -> str:

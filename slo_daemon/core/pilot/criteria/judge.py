@@ -27,7 +27,7 @@ from slo_daemon.core.pilot.criteria.show import show, show_operand
 from slo_daemon.core.pilot.truth import Truth, all_of, any_of, opposite
 from slo_daemon.core.quantity import Dimension, Quantity, Unit, show_duration
 from slo_daemon.core.slo.measurement import INCOMPLETE, NO_BUCKET_EDGE, TOO_FEW_EVENTS
-from slo_daemon.core.slo.phrases import say_count, say_value, with_unit
+from slo_daemon.core.slo.phrases import say_count, say_minute, say_value, with_unit
 from slo_daemon.core.slo.window import Slot
 
 Holds = Mapping[str, Hold]  # by the printed comparison
@@ -259,22 +259,24 @@ def _met(met: Met, facts: Facts) -> Judgement:
     truth = (all_of if met.every else any_of)(fact.truth for fact in found)
     deciding = next(fact for fact in found if fact.truth is truth)
     waited = [fact.earliest for fact in found if fact.truth is not Truth.TRUE]
+    earliest = None if truth is Truth.TRUE else _earliest(waited, every=met.every)
     return Judgement(
         truth,
         CriterionReason.HOLDS if truth is Truth.TRUE else deciding.reason,
-        _say_met(met, found, truth),
+        _say_met(met, found, truth, earliest),
         value=sum(fact.truth is Truth.TRUE for fact in found),
         n=len(found),
-        earliest=None if truth is Truth.TRUE else _earliest(waited, every=met.every),
+        earliest=earliest,
         source=deciding.source,
     )
 
 
-def _say_met(met: Met, found: Sequence[MetFact], truth: Truth) -> str:
+def _say_met(met: Met, found: Sequence[MetFact], truth: Truth, earliest: float | None) -> str:
     by_truth = {t: [f"{f.name} ({f.detail})" for f in found if f.truth is t] for t in Truth}
     good = len(by_truth[Truth.TRUE])
     time = f" for {show_duration(met.duration)}" if met.duration else ""
-    said = [f"{good} of {say_count(len(found), 'objective')} met{time}"]
+    when = "" if earliest is None else f", earliest pass on {say_minute(earliest)} UTC"
+    said = [f"{good} of {say_count(len(found), 'objective')} met{time}{when}"]
     if len(found) == 1:
         said.append(_listed([f"{f.name}: {f.detail}" for f in found]))
     elif truth is not Truth.TRUE:
