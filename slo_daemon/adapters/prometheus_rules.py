@@ -117,6 +117,7 @@ def rule_groups(options: RuleOptions) -> dict[str, Any]:
     return {
         "groups": [
             {"name": "slo-daemon-slos", "interval": interval, "rules": _slo_rules(options)},
+            {"name": "slo-daemon-pilots", "interval": interval, "rules": _pilot_rules(options)},
             {"name": "slo-daemon-itself", "interval": interval, "rules": _daemon_rules(options)},
         ]
     }
@@ -183,6 +184,36 @@ def _level_alert(level: Level, options: RuleOptions) -> dict[str, Any]:
         about_slo=True,
         labels={GROUP_LABEL: _GROUP},
     )
+
+
+def _pilot_rules(options: RuleOptions) -> list[dict[str, Any]]:
+    level_range = show_duration(options.level_range)
+    highest = _across("max", options)
+    pilot, trigger = "{{ $labels.pilot }}", "{{ $labels.trigger }}"
+    blind = "pilot_trigger_blind == 1\n  and on (instance, job) slo_daemon_source_up == 1\n"
+    return [
+        _alert(
+            "PilotRollbackTriggered",
+            f"{highest} (max_over_time(pilot_rollback_triggered[{level_range}])) == 1",
+            Level.CRITICAL,
+            options,
+            summary=f"pilot {pilot} is to be rolled back: {trigger}",
+            description="A rollback trigger has fired, and the daemon advises to roll back. It stays fired until it was surely "
+            "false for 5 minutes. The report says what was measured.",
+            keep=options.keep_firing_for,
+            about_pilot=True,
+        ),
+        _alert(
+            "PilotTriggerBlind",
+            f"{highest} (\n  {blind})\n",
+            Level.WARNING,
+            options,
+            summary=f"a rollback trigger of pilot {pilot} is blind: {trigger}",
+            description="For 15 minutes or longer nobody could tell whether this trigger should fire: the pilot runs without "
+            "it. The report says what is missing.",
+            about_pilot=True,
+        ),
+    ]
 
 
 def _daemon_rules(options: RuleOptions) -> list[dict[str, Any]]:
@@ -307,6 +338,7 @@ def _alert(
     wait: int = 0,
     keep: int = 0,
     about_slo: bool = False,
+    about_pilot: bool = False,
     labels: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     rule: dict[str, Any] = {"alert": name, "expr": expr}
@@ -328,6 +360,8 @@ def _alert(
             '{{ $own = . | first | label "runbook" }}{{ end }}'
             f"{{{{ if $own }}}}{{{{ $own }}}}{{{{ else }}}}{runbook}{{{{ end }}}}"
         )
+    if about_pilot:
+        annotations["report_url"] = report_of(options.links, "{{ $labels.pilot }}")
     annotations["runbook_url"] = runbook
     rule["labels"] = {"severity": severity.word, OWN_LABEL: OWN_VALUE, **(labels or {})}
     rule["annotations"] = {key: text for key, text in annotations.items() if text}

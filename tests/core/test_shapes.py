@@ -293,7 +293,7 @@ def test_the_healthy_example_is_assessed_with_its_evidence() -> None:
     assert (shape["pilot"], shape["verdict"], shape["advice"]) == (
         "ecommerce-semantic-search", "NOT_READY", "hold",
     )  # fmt: skip
-    assert [blocker[:34] for blocker in shape["blockers"]] == ["All SLOs met for 2+ weeks: 0 of 4 o"]
+    assert [blocker[:34] for blocker in shape["blockers"]] == ["All SLOs met for 2+ weeks: 0 of 4 "]
     slos, budgets, incidents, satisfaction = shape["criteria"][:4]
     assert (slos["state"], slos["value"], slos["n"]) == ("true", 4, 4)
     assert (budgets["state"], budgets["value"], budgets["n"]) == ("true", 2, 2)

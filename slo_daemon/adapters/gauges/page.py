@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime
 from threading import Lock
 
 from slo_daemon.adapters.gauges.gate_text import gates_text
+from slo_daemon.adapters.gauges.pilot_text import pilots_text
 from slo_daemon.adapters.gauges.self_metrics import SelfMetrics
-from slo_daemon.adapters.gauges.snapshot_text import SnapshotText, is_stalled, pilots_text
+from slo_daemon.adapters.gauges.snapshot_text import SnapshotText, is_stalled
 from slo_daemon.core.snapshot import Snapshot
 
 

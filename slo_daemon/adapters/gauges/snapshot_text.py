@@ -6,17 +6,12 @@ looked for `LONGEST_SLOT_AGE` the data state is `unknown`.
 """
 
 from collections.abc import Callable
-from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
 from slo_daemon.adapters.gauges.table import FAMILIES
-from slo_daemon.adapters.gauges.text import Lines, label_text, number_text
-from slo_daemon.core.pilot.pilot import Pilot
-from slo_daemon.core.pilot.records import IncidentSummary, Records, Severity
+from slo_daemon.adapters.gauges.text import label_text, number_text
 from slo_daemon.core.pilot.slo_facts import LONGEST_SLOT_AGE
-from slo_daemon.core.pilot.truth import Truth
-from slo_daemon.core.pilot.verdict import Assessment, Verdict
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.budget import Budget, BudgetState
 from slo_daemon.core.slo.evaluation import Evaluation
@@ -83,14 +78,6 @@ class SnapshotText:
             rows.append(_Row(series, view.state, _data_state(view, evaluation, oldest), evaluation))
         self._series = used
         return rows
-
-
-def pilots_text(snapshot: Snapshot, today: date, *, stalled: bool) -> bytes:
-    """The families of pilots."""
-    lines = Lines()
-    for pilot in snapshot.specification.pilots:
-        _write_pilot(lines, pilot, snapshot.assessments.get(pilot.name), today, stalled=stalled)
-    return lines.text().encode(errors="replace")
 
 
 def latest_slot(snapshot: Snapshot) -> float:
@@ -290,49 +277,3 @@ _WRITERS: dict[str, Callable[[_Row], str]] = {
     "slo_last_good_evaluation_timestamp_seconds": _last_good,
     "slo_info": _info,
 }
-
-
-def _write_pilot(
-    lines: Lines, pilot: Pilot, assessment: Assessment | None, today: date, *, stalled: bool
-) -> None:
-    own = {"pilot": pilot.name}
-    labels = label_text(own)
-    ready = not stalled and assessment is not None and assessment.verdict is Verdict.READY
-    lines.add("pilot_ready", labels, "1" if ready else "0")
-    if pilot.ramp is not None:
-        percent = round(100 * pilot.ramp.scheduled(pilot.start, today), 9)
-        lines.add("pilot_ramp_percentage", label_text({**own, "kind": "scheduled"}), number_text(percent))
-    if assessment is None:
-        return
-    lines.add("pilot_last_assessment_timestamp_seconds", labels, number_text(assessment.at))
-    if stalled:
-        return
-    for verdict in Verdict:
-        named = {**own, "verdict": verdict.value}
-        _one_hot(lines, "pilot_verdict", named, chosen=verdict is assessment.verdict)
-    # the same criterion may be written twice; a series may not
-    for (text, role), truth in {(f.text, f.role): f.state for f in assessment.findings}.items():
-        for candidate in Truth:
-            named = {**own, "criterion": text, "role": role.value, "state": candidate.value}
-            _one_hot(lines, "pilot_criterion", named, chosen=candidate is truth)
-    if isinstance(assessment.records, Records):
-        _write_incidents(lines, own, assessment.records.incidents)
-    opinion = assessment.satisfaction
-    if opinion is not None:
-        lines.add("pilot_user_satisfaction_responses", labels, str(opinion.votes))
-        lines.add("pilot_user_satisfaction_mean", labels, number_text(opinion.mean))
-        if opinion.interval is not None:
-            for name, end in zip(("lower", "upper"), opinion.interval, strict=True):
-                lines.add(f"pilot_user_satisfaction_{name}", labels, number_text(end))
-
-
-def _one_hot(lines: Lines, name: str, labels: dict[str, str], *, chosen: bool) -> None:
-    lines.add(name, label_text(labels), "1" if chosen else "0")
-
-
-def _write_incidents(lines: Lines, own: dict[str, str], incidents: IncidentSummary) -> None:
-    counts = {"open": incidents.open_by_severity, "resolved": incidents.resolved_by_severity}
-    for state, by_severity in counts.items():
-        for severity in Severity:
-            labels = label_text({**own, "severity": severity.value, "state": state})
-            lines.add("pilot_incidents", labels, str(by_severity.get(severity, 0)))

@@ -202,7 +202,7 @@ def test_slos_that_are_met_are_counted() -> None:
     assert (every.truth, every.reason, every.value, every.n, every.earliest) == (F, "slo_missed", 1, 3, 9.0)
     assert (
         every.detail
-        == "1 of 3 objectives met for 14d; not met: b (b said so); cannot be told for c (c said so)"
+        == "1 of 3 objectives met for 14d, earliest pass on 1970-01-01 00:00 UTC; not met: b (b said so); cannot be told for c (c said so)"
     )
     some, _ = judge(parse("any slos met"), told, slot(0), {})
     assert (some.truth, some.reason, some.detail) == (T, "holds", "1 of 3 objectives met")
