@@ -224,7 +224,9 @@ def test_every_alert_has_its_line_and_its_runbook() -> None:
     for rule in alerts:
         assert table[rule["alert"]][1] == rule["labels"]["severity"]
         assert rule.get("for", "") in table[rule["alert"]][2]
-    assert [h for h in headings(RUNBOOKS) if h.startswith("SLO")] == [rule["alert"] for rule in alerts]
+    assert [h for h in headings(RUNBOOKS) if h.startswith(("SLO", "Pilot"))] == [
+        rule["alert"] for rule in alerts
+    ]
 
 
 def test_every_route_has_its_line_with_its_token() -> None:

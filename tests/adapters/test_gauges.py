@@ -39,6 +39,7 @@ from tests.factories import (
     snapshot_of,
     view,
 )
+from tests.watching import watched_of
 
 LONG_AGO = NOW - 7200.0
 
@@ -90,14 +91,28 @@ def test_a_pilot_shows_its_verdict_criteria_incidents_and_satisfaction() -> None
     records = records_of(
         [incident(1, Severity.CRITICAL), incident(2, resolution="mended")], ratings_of(5, 4, 3)
     )
-    text = page_of(snapshot_of(pilot, [view(slo, healthy_readings(slo)) for slo in pilot.slos], records))
+    views = [view(slo, healthy_readings(slo)) for slo in pilot.slos]
+    text = page_of(snapshot_of(pilot, views, records, watched=watched_of(pilot, days_met=11.3)))
 
     assert values(text, "pilot_ready", "pilot") == {PILOT: 0.0}
     assert one_hot(text, "pilot_verdict", "verdict", pilot=PILOT) == "NOT_READY"
     assert (
         one_hot(text, "pilot_criterion", "state", criterion="Availability < 99.5%", role="rollback")
-        == "unknown"
+        == "false"
     )
+    assert values(text, "pilot_criterion_earliest_timestamp_seconds", "criterion") == {
+        "All SLOs met for 2+ weeks": pytest.approx(NOW + 2.7 * DAY)
+    }
+    assert set(values(text, "pilot_rollback_triggered").values()) == {0.0}
+    assert values(text, "pilot_success_metric_value", "metric") == {
+        "search_success_rate": pytest.approx(0.82),
+        "zero_result_rate": pytest.approx(0.12),
+        "conversion_lift": pytest.approx(0.1667, abs=1e-3),
+        "user_satisfaction": 4.0,
+    }
+    bounds = values(text, "pilot_experiment_lift_ratio", "bound")
+    assert bounds["lower"] < bounds["point"] < bounds["upper"]
+    assert values(text, "pilot_experiment_mismatch", "metric") == {"conversion_lift": 0.0}
     assert values(text, "pilot_incidents", "severity", "state") == {
         ("critical", "open"): 1.0, ("warning", "open"): 0.0, ("info", "open"): 0.0,
         ("critical", "resolved"): 0.0, ("warning", "resolved"): 1.0, ("info", "resolved"): 0.0,
@@ -107,7 +122,7 @@ def test_a_pilot_shows_its_verdict_criteria_incidents_and_satisfaction() -> None
     (lower,) = values(text, "pilot_user_satisfaction_lower").values()
     (upper,) = values(text, "pilot_user_satisfaction_upper").values()
     assert lower < 4.0 < upper
-    assert values(text, "pilot_ramp_percentage", "kind") == {"scheduled": 15.0}
+    assert values(text, "pilot_ramp_percentage", "kind") == {"scheduled": 15.0, "advised": 15.0}
     assert values(text, "pilot_last_assessment_timestamp_seconds") == {None: NOW}
 
 
@@ -293,7 +308,8 @@ def full_page() -> str:
         spending(with_budget(), burn=BURNING | {DAY: 1.5}),
     ]
     source = SourceView(False, "connect", "refused", None)
-    snapshot = snapshot_of(pilot, views, seed_records(), source=source)
+    watched = watched_of(pilot, days_met=11.3)
+    snapshot = snapshot_of(pilot, views, seed_records(), source=source, watched=watched)
     return MetricsPage(busy_self_metrics()).render(snapshot, NOW).decode()
 
 

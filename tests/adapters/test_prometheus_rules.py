@@ -196,7 +196,9 @@ def test_no_label_holds_a_value() -> None:
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
     sections = re.split(r"^## ", RUNBOOKS.read_text(), flags=re.MULTILINE)[1:]
-    by_alert = {section.split("\n", 1)[0]: section for section in sections if section.startswith("SLO")}
+    by_alert = {
+        section.split("\n", 1)[0]: section for section in sections if section.startswith(("SLO", "Pilot"))
+    }
 
     assert set(by_alert) == set(alerts())
     for section in by_alert.values():
