@@ -208,7 +208,7 @@ def test_slos_that_are_met_are_counted() -> None:
     assert (some.truth, some.reason, some.detail) == (T, "holds", "1 of 3 objectives met")
     one, _ = judge(parse("c met"), told, slot(0), {})
     assert (one.truth, one.reason, one.earliest, one.detail) == (
-        U, "stale", 7.0, "0 of 1 objective met; c: c said so",
+        U, "stale", 7.0, "0 of 1 objective met, earliest pass on 1970-01-01 00:00 UTC; c: c said so",
     )  # fmt: skip
     no, _ = judge(parse("any slos in (b, c) met"), told, slot(0), {})
     assert (no.truth, no.earliest) == (U, 7.0)
