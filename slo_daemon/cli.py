@@ -9,6 +9,7 @@ from slo_daemon.adapters import logs
 from slo_daemon.commands import backtest, demo, documents, history, look, serve
 from slo_daemon.commands.gate import gate
 from slo_daemon.commands.overrides import override_app
+from slo_daemon.commands.ramp import ramp
 from slo_daemon.commands.records import feedback_app, incident_app
 
 app = typer.Typer(
@@ -20,7 +21,7 @@ app = typer.Typer(
 )
 
 for command in (
-    serve.run, history.backfill, look.evaluate, look.explain, look.report, gate, backtest.backtest, documents.check,
+    serve.run, history.backfill, look.evaluate, look.explain, look.report, gate, ramp, backtest.backtest, documents.check,
     documents.schema, documents.rules, demo.demo,
 ):  # fmt: skip
     app.command(command.__name__)(command)

@@ -99,6 +99,13 @@ class DaemonApi:
             raise self._stranger()
         return found
 
+    def ramp(self, pilot: str) -> Json:
+        """The advice for a pilot's ramp (`ramp`), and what would serve it (`proposal`)."""
+        found = self._send("GET", _pilot_path(pilot, "ramp"))
+        if not isinstance(found.get("ramp"), dict) or not isinstance(found.get("proposal"), dict):
+            raise self._stranger()
+        return found
+
     def import_file(self, pilot: str, what: str, content: bytes, media_type: str, key: str) -> Json:
         """How many rows of a file were recorded. `what`: `incidents` or `feedback`; `key`: of the content."""
         headers = {"Idempotency-Key": key, "Content-Type": media_type}

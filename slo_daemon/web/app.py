@@ -23,6 +23,7 @@ from slo_daemon.web.overrides_api import override_routes
 from slo_daemon.web.page import page_routes
 from slo_daemon.web.parts import Rooms, WebParts
 from slo_daemon.web.problems import ProblemError, json_response
+from slo_daemon.web.ramp_api import ramp_routes
 from slo_daemon.web.reading_api import reading_routes
 from slo_daemon.web.records_api import record_routes
 from slo_daemon.web.security import HEADERS, Doorkeeper, Tokens
@@ -82,6 +83,7 @@ def create_web(
     ):
         routes(app, parts, rooms)
     gate_routes(app, parts)
+    ramp_routes(app, parts)
     flagger_routes(app, parts)
 
     described = cache(lambda: openapi(app))

@@ -45,6 +45,7 @@ PUBLIC: frozenset[Route] = frozenset(
         f"{PILOT}/incidents",
         f"{PILOT}/overrides",
         f"{PILOT}/rollout-events",
+        f"{PILOT}/ramp",
     )
 ) | frozenset(
     # Questions, whatever their method. The events that a hook tells are kept in memory, a few of them, and decide nothing.

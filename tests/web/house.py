@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.facts import Judged
-from slo_daemon.core.pilot.pilot import Cohort, Pilot, Stage
+from slo_daemon.core.pilot.pilot import Cohort, Pilot, Ramp, RampStep, Stage
 from slo_daemon.core.pilot.readiness import assess
 from slo_daemon.core.pilot.records import RecordsQuery
 from slo_daemon.core.quantity import parse_quantity
@@ -129,6 +129,7 @@ def pilot(slos: Sequence[Slo], *, name: str = PILOT, title: str = "Semantic Sear
         start=date(2026, 12, 20),
         duration=timedelta(weeks=8),
         slos=tuple(slos),
+        ramp=Ramp(0.05, 0.20, (RampStep(1, 0.05), RampStep(2, 0.10))),
     )
 
 
