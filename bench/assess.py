@@ -1,4 +1,4 @@
-"""What it costs to read a pilot's records for its assessment, and to take a file of ratings: on this machine, in SQLite."""
+"""What it costs to assess a pilot with many records, to read these, and to take a file of ratings: on this machine, in SQLite."""
 
 import random
 import tempfile
@@ -11,6 +11,7 @@ from statistics import median
 from time import perf_counter
 
 from slo_daemon.adapters.database import DatabaseStore, SqliteFile
+from slo_daemon.adapters.gauges import NoTelemetry
 from slo_daemon.core.pilot.records import (
     DAY,
     WEEK,
@@ -21,8 +22,13 @@ from slo_daemon.core.pilot.records import (
     VoteCounting,
     VotesQuery,
 )
-from slo_daemon.ports import Act
+from slo_daemon.core.snapshot import Snapshot
+from slo_daemon.demo.story import example_pilot
+from slo_daemon.ports import Act, Store
 from slo_daemon.ports.people import Row
+from slo_daemon.spec.load import load
+from slo_daemon.workflows.assess import Assessor
+from slo_daemon.workflows.board import Board
 
 FEEDBACK, INCIDENTS, USERS = 100_000, 10_000, 60_000
 NOW, SPAN = 1_800_000_000.0, 56 * DAY
@@ -34,10 +40,18 @@ VOTE_WINDOWS = frozenset(
         VotesQuery(2 * WEEK),
         VotesQuery(WEEK, "treatment"),
         VotesQuery(WEEK, "control"),
-        VotesQuery(None, "mobile"),
+        VotesQuery(None, "mobile_users"),
     }
 )
 ROUNDS = 7
+CRITERIA = (
+    "user_satisfaction(treatment)[7d] > 4.0/5",
+    "user_satisfaction(control)[7d] > 3.5/5",
+    "user_satisfaction(mobile_users) > 3.5/5",
+    "responses[14d] >= 100",
+    "incidents[14d] < 50",
+    "critical_incidents[30d] < 5",
+)
 COMMENT = "x" * 100
 
 
@@ -82,7 +96,22 @@ def assess_costs(say: Callable[[str], object]) -> list[Cost]:
                     ROUNDS,
                 ),
             ]
+        say("assessing the example pilot")
+        assessor = _assessor(store)
+        costs.append(
+            _cost("a whole assessment of the example pilot", lambda: assessor.assess_all(NOW), ROUNDS)
+        )
     return costs
+
+
+def _assessor(store: Store) -> Assessor:
+    """Of the example pilot, with criteria that ask for votes in windows and segments beside its own."""
+    text = (
+        example_pilot().read_text(encoding="utf-8").replace("name: ecommerce-semantic-search", "name: shop")
+    )
+    more = "".join(f"\n    - {criterion}" for criterion in CRITERIA)
+    loaded = load([("shop.yaml", text.replace("\n  rollback_triggers:", f"{more}\n\n  rollback_triggers:"))])
+    return Assessor(store, Board(Snapshot(loaded.specification, None, None, {})), NoTelemetry())
 
 
 def _cost(what: str, work: Callable[[], object], rounds: int = 1) -> Cost:
@@ -104,7 +133,7 @@ def _ratings(some: random.Random) -> list[Row[NewFeedback]]:
                 COMMENT,
                 NOW - some.random() * SPAN,
                 {"n": number},
-                some.choice(["mobile", "power", None]),
+                some.choice(["mobile_users", "power_users", None]),
                 some.choice(["control", "treatment"]),
             ),
             f"row {number}",
