@@ -41,8 +41,12 @@ def evaluate_once(
     at: float | None,
     shown: Callable[[Progress], object] = lambda _: None,
     only: str | None = None,
+    *,
+    judging: bool = True,
 ) -> Once:
     """Evaluate everything once at `at` (Unix seconds; None: the latest slot). Raises SpecError and ValueError.
+
+    `only`: the name or id of one SLO. Without `judging` what only pilots' criteria need is not asked.
 
     There is no memory, so a level is what this one look proves, whatever `alerting.for` says; incidents and feedback
     are not known, and the reports say so.
@@ -62,7 +66,10 @@ def evaluate_once(
         history = History(store, telemetry, CELL, PHASE_SPAN)
         backfiller = Backfiller(asker, history, clock, telemetry)
         evaluator = Evaluator(asker, history, store, board, clock, telemetry)
-        evaluator.adopt(_without_memory(_only(loaded.specification, only)), {})
+        specification = _only(loaded.specification, only)
+        if not judging:
+            specification = replace(specification, measures=())
+        evaluator.adopt(_without_memory(specification), {})
         with suppress(SourceError):  # the slot itself says what is wrong with the source
             backfiller.fill_phase(at, PHASE_SPAN)
         with suppress(SourceError):
@@ -87,7 +94,7 @@ class _NoRecords(MemoryStore):
 def _only(specification: Specification, name: str | None) -> Specification:
     """Just the SLOs of a name or id: the history of the others need not be fetched. All, where there is none such."""
     slos = tuple(slo for slo in specification.slos if name in (slo.name, slo.id))
-    return replace(specification, slos=slos, pilots=()) if slos else specification
+    return replace(specification, slos=slos, pilots=(), measures=()) if slos else specification
 
 
 def _without_memory(specification: Specification) -> Specification:

@@ -58,8 +58,7 @@ def evaluate(
 
     Example: slo-daemon evaluate --once --spec config/pilots --prometheus http://localhost:9090
     """
-    found = _look(config, spec, prometheus, at)
-    snapshot = found.snapshot
+    snapshot = _look(config, spec, prometheus, at, judging=False).snapshot
     if output is Output.JSON:
         _print_json(evaluation_json(snapshot))
     else:
@@ -86,7 +85,7 @@ def explain(
 
     Example: slo-daemon explain availability --spec config/pilots --prometheus http://localhost:9090
     """
-    snapshot = _look(config, spec, prometheus, at, slo).snapshot
+    snapshot = _look(config, spec, prometheus, at, slo, judging=False).snapshot
     views = [
         view
         for view in snapshot.slos.values()
@@ -161,11 +160,13 @@ def _look(
     prometheus: PrometheusOption,
     at: AtOption,
     only: str | None = None,
+    *,
+    judging: bool = True,
 ) -> Once:
     with told_problems():
         settings, slot = settings_of(config, spec, prometheus), moment(at)
         with fetching() as shown:
-            found = evaluate_once(settings, slot, shown, only)
+            found = evaluate_once(settings, slot, shown, only, judging=judging)
     source = found.snapshot.source
     if source is not None and not source.up:
         complain(f"error: Prometheus at {found.url} cannot be asked ({source.reason}): {source.detail}")

@@ -155,6 +155,18 @@ class SuccessMetricShape(Shape):
     )
 
 
+class TriggersShape(Shape):
+    """How rollback triggers behave."""
+
+    clear_for: Duration | None = Field(
+        default=None,
+        description="One that has fired stays fired until it was surely false for so long. Default: 5m.",
+    )
+    blind_for: Duration | None = Field(
+        default=None, description="One that nobody could tell for so long is blind. Default: 15m."
+    )
+
+
 class FeedbackShape(Shape):
     """How users' ratings count."""
 
@@ -203,6 +215,7 @@ class PilotSpecShape(Shape):
     variants: list[Text] | None = Field(default=None, min_length=1, description="Variants of the experiment.")
     slos: list[SloShape] = Field(min_length=1, description="What the service must keep during the pilot.")
     feedback: FeedbackShape | None = Field(default=None, description="How users' ratings count.")
+    triggers: TriggersShape | None = Field(default=None, description="How rollback triggers behave.")
     success_metrics: SuccessMetrics | None = Field(
         default=None, description="What the pilot is meant to reach, by name."
     )

@@ -20,6 +20,7 @@ from slo_daemon.core.pilot.pilot import (
     RampStep,
     Role,
     SuccessMetric,
+    TriggerPolicy,
 )
 from slo_daemon.core.pilot.records import VoteCounting
 from slo_daemon.core.quantity import UNITS, show_duration
@@ -31,7 +32,7 @@ from slo_daemon.spec.criteria import read_criteria
 from slo_daemon.spec.experiments import read_experiment, warn_if_unreachable, warn_of_objective
 from slo_daemon.spec.indicators import kind_of, read_indicator
 from slo_daemon.spec.objectives import read_objective
-from slo_daemon.spec.pilot_shape import PilotShape, RampShape, RolloutShape
+from slo_daemon.spec.pilot_shape import PilotShape, RampShape, RolloutShape, TriggersShape
 from slo_daemon.spec.shape import Place
 from slo_daemon.spec.slos import unique
 
@@ -96,6 +97,7 @@ def _pilot(
         contacts=tuple(Contact(c.name, c.role, c.contact) for c in shape.escalation_contacts or ()),
         votes=shape.feedback.votes if shape.feedback else VoteCounting.NEWEST,
         canary=_canary(shape.rollout),
+        triggers=_triggers(shape.triggers),
     )
 
 
@@ -106,6 +108,13 @@ def _check_segments(spec: Place) -> None:
         name = item.at("name").read(leaves.text)
         if name is not None and name in variants:
             item.at("name").warn(f"{name!r} is a variant too: ratings of both are counted under this name")
+
+
+def _triggers(shape: TriggersShape | None) -> TriggerPolicy:
+    usual = TriggerPolicy()
+    if shape is None:
+        return usual
+    return TriggerPolicy(shape.clear_for or usual.clear_for, shape.blind_for or usual.blind_for)
 
 
 def _canary(shape: RolloutShape | None) -> Canary | None:

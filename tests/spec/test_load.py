@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from slo_daemon.core.pilot.pilot import Canary
+from slo_daemon.core.pilot.pilot import Canary, TriggerPolicy
 from slo_daemon.core.pilot.records import VoteCounting
 from slo_daemon.core.quantity import UNITS
 from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
@@ -350,6 +350,20 @@ def test_the_hash_names_the_content_and_not_its_layout() -> None:
 )
 def test_the_hash_changes_with_the_content(change: Callable[[str], str]) -> None:
     assert hash_of(("a.yaml", change(SLOS))) != hash_of(("a.yaml", SLOS))
+
+
+@pytest.mark.parametrize(
+    ("written", "policy"),
+    [
+        ("", TriggerPolicy(300, 900)),
+        ("triggers: {blind_for: 1h}", TriggerPolicy(300, 3_600)),
+        ("triggers: {clear_for: 10m, blind_for: 30m}", TriggerPolicy(600, 1_800)),
+    ],
+)
+def test_a_pilot_says_how_its_triggers_behave(written: str, policy: TriggerPolicy) -> None:
+    text = PILOT.replace("features: {semantic_search: true}", written)
+    (pilot,) = load([("shop.yaml", text)]).specification.pilots
+    assert pilot.triggers == policy
 
 
 def test_the_canary_of_a_pilot_is_read_and_none_is_none() -> None:

@@ -57,7 +57,14 @@ def _finding(
         detail = "nothing was evaluated yet"
         return Finding(text, role, Truth.UNKNOWN, NOT_EVALUATED, detail), before
     judgement, holds = judge(criterion, facts, slot, before.holds if before else {})
-    state = watch(before.watch if before else None, judgement.truth, slot)
+    policy = facts.pilot.triggers
+    state = watch(
+        before.watch if before else None,
+        judgement.truth,
+        slot,
+        clear_for=policy.clear_for,
+        blind_for=policy.blind_for,
+    )
     memory = CriterionMemory(state, holds)
     return _told(role, text, criterion, facts, judgement, memory), memory
 

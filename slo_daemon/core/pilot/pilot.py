@@ -173,6 +173,18 @@ class CriterionText:
 
 
 @dataclass(frozen=True, slots=True)
+class TriggerPolicy:
+    """How rollback triggers behave, in seconds.
+
+    `clear_for`: one that has fired stays fired until it was surely false for so long. `blind_for`: one that nobody could
+    tell for so long is blind.
+    """
+
+    clear_for: int = 300
+    blind_for: int = 900
+
+
+@dataclass(frozen=True, slots=True)
 class Pilot:
     """Everything one pilot document says."""
 
@@ -193,6 +205,7 @@ class Pilot:
     contacts: tuple[Contact, ...] = ()
     votes: VoteCounting = VoteCounting.NEWEST
     canary: Canary | None = None
+    triggers: TriggerPolicy = TriggerPolicy()
 
     @property
     def cohort_names(self) -> tuple[str, ...]:
