@@ -13,6 +13,8 @@ from slo_daemon.core.pilot.criteria.meaning import Kind, Meaning
 from slo_daemon.core.pilot.criteria.vocabulary import Subject, Vocabulary
 from slo_daemon.core.pilot.measures import (
     OBSERVED,
+    burn_name,
+    counts_slices,
     first_midnight,
     measured_slo,
     met_name,
@@ -36,6 +38,7 @@ from slo_daemon.core.pilot.slo_facts import (
     met_for,
     met_now,
     number_of,
+    slices_burned,
     too_old,
     worst_of,
 )
@@ -185,6 +188,10 @@ class PilotFacts:
         slo = measured_slo(self.pilot, name)
         if slo is None:
             return Unknown("not_understood", f"{name} is measured no more")
+        if counts_slices(slo):
+            counted = self._by_measure[burn_name(name, window)]
+            rates = [(_group(one), slices_burned(one.evaluation, self.slot, self.at)) for one in counted]
+            return worst_of(rates, Direction.AT_MOST)
         own: Sequence[Judged | Watched] = (
             self._by_slo[name] if window == slo.window.seconds else self._by_measure[value_name(name, window)]
         )

@@ -10,7 +10,7 @@ from slo_daemon.core.slo.book import LAST_SEEN
 from slo_daemon.core.slo.budget import FULL_COVERAGE, Budget, BudgetState, spent_out
 from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.measure import Watched
-from slo_daemon.core.slo.measurement import Measured
+from slo_daemon.core.slo.measurement import INCOMPLETE, Measured
 from slo_daemon.core.slo.objective import Direction, Level
 from slo_daemon.core.slo.phrases import say_basis, say_evaluation, say_measured, say_minute, say_share
 from slo_daemon.core.slo.query import Reading
@@ -129,6 +129,27 @@ def burn_rate(slo: Slo, evaluation: Evaluation | None, slot: Slot | None, at: fl
 
     ends = sorted((rate(found.low), rate(found.high)))
     return Known(rate(found.value), ends[0], ends[1], _NUMBER, found.n, found.limit, source=found.source)
+
+
+def slices_burned(evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
+    """The burn rate of a budget that counts slices of time; its window is the lookback.
+
+    Of a window that was seen in part the slices that missed still count; the rest may all have missed.
+    """
+    found = number_of(evaluation, slot, at)
+    counted = evaluation.budget if evaluation is not None else None
+    if isinstance(found, Unknown) and found.reason != "no_traffic":
+        return found
+    if counted is None or evaluation is None or counted.tally.total <= 0.0:
+        return Unknown("no_traffic", "no slice of time was judged", unit=_NUMBER, source=found.source)
+    tally, allowed = counted.tally, counted.policy.allowed
+    share = tally.bad / tally.total
+    rate = share / allowed if allowed > 0.0 else (inf if share > 0.0 else 0.0)
+    source = source_of(evaluation, str(counted.policy.window))
+    if counted.state is BudgetState.COMPLETE:
+        return Known(rate, rate, rate, _NUMBER, tally.total, source=source, noun="slices")
+    seen = rate * min(1.0, tally.coverage)
+    return Known(rate, seen, inf, _NUMBER, tally.total, INCOMPLETE, source=source, noun="slices")
 
 
 def alert_level(state: SloState, evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
