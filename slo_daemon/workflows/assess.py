@@ -95,9 +95,12 @@ class Assessor:
         self._saved = saved
         for pilot, text in saved.items():
             try:
-                self._memories[pilot] = read_notes(text)
+                read = read_notes(text)
             except (KeyError, TypeError, ValueError) as error:
                 log.warning("notes_unreadable", pilot=pilot, detail=repr(error))
+                continue
+            known = self._memories.get(pilot)
+            self._memories[pilot] = read if known is None else known.after(read)
 
     def _remember(self, at: float) -> None:
         for pilot, memory in self._memories.items() if self._saved is not None else ():

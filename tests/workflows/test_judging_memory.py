@@ -1,0 +1,145 @@
+"""What the judges remember, when the store comes late, when its notes are nonsense, and when one pilot breaks."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slo_daemon.adapters.memory_store import MemoryStore
+from slo_daemon.core.pilot.criteria.parse import parse
+from slo_daemon.core.pilot.memory import PilotMemory
+from slo_daemon.core.pilot.pilot import CriterionText, Pilot, Role
+from slo_daemon.core.pilot.verdict import Assessment, Verdict
+from slo_daemon.core.slo.window import Slot
+from slo_daemon.core.snapshot import Snapshot, Specification
+from slo_daemon.ports import StoreError
+from slo_daemon.workflows.assess import Assessor
+from slo_daemon.workflows.board import Board
+from slo_daemon.workflows.notes import read_notes, write_notes
+from tests.factories import NOW, bad_readings, healthy_readings, plain_pilot, view
+from tests.telling import Told
+
+EVERY = 30.0
+TRIGGER = "Availability < 99.5%"
+PILOT = replace(plain_pilot(), rollback_triggers=(CriterionText(TRIGGER, Role.ROLLBACK, parse(TRIGGER)),))
+
+
+class NotesStore(MemoryStore):
+    """A store whose notes alone can fail."""
+
+    notes_failure: StoreError | None = None
+
+    def notes(self) -> dict[str, str]:
+        if self.notes_failure is not None:
+            raise self.notes_failure
+        return super().notes()
+
+
+class Judging:
+    """An assessor of one pilot, slot by slot."""
+
+    def __init__(self, store: MemoryStore, *pilots: Pilot) -> None:
+        self.pilots = pilots or (PILOT,)
+        self.store, self.told, self.slot = store, Told(), -1
+        self.board = Board(Snapshot(Specification((), self.pilots, "h"), None, None, {}))
+        self.assessor = Assessor(store, self.board, self.told)
+
+    def run(self, *, bad: bool = False, at: float | None = None) -> Mapping[str, Assessment]:
+        self.slot += 1
+        slot = Slot(NOW + EVERY * self.slot if at is None else at, EVERY)
+        slos = tuple(slo for pilot in self.pilots for slo in pilot.slos)
+        views = [view(slo, bad_readings(slo) if bad else healthy_readings(slo), slot) for slo in slos]
+        self.board.change(
+            lambda now: replace(
+                now,
+                specification=Specification(slos, self.pilots, "h"),
+                slot=slot,
+                slos={v.instance.id: v for v in views},
+            )
+        )
+        return self.assessor.assess_all(slot.time).assessments
+
+    def fired(self, *, bad: bool = False, at: float | None = None) -> bool:
+        return bool(self.run(bad=bad, at=at)["plain"].fired)
+
+
+def test_a_trigger_that_fired_before_a_restart_is_still_fired_when_the_notes_could_be_read_only_later() -> (
+    None
+):
+    store = NotesStore()
+    assert Judging(store).fired(bad=True)
+    after = Judging(store)
+    store.notes_failure = StoreError("locked", "busy")
+    assert not after.fired(at=NOW + 60)
+    store.notes_failure = None
+    assert after.fired(at=NOW + 90)
+
+
+def test_a_trigger_that_fired_while_the_notes_could_not_be_read_is_not_forgotten_when_they_can() -> None:
+    store = NotesStore()
+    assert not Judging(store).fired()  # a quiet time, written down
+    after = Judging(store)
+    store.notes_failure = StoreError("locked", "busy")
+    assert after.fired(bad=True, at=NOW + 60)
+    store.notes_failure = None
+    assert after.fired(at=NOW + 90)
+
+
+def test_how_long_a_stage_lasts_is_not_forgotten_when_the_notes_are_read_late() -> None:
+    older, newer = PilotMemory("canary", NOW - 5_000.0), PilotMemory("canary", NOW)
+    assert newer.after(older).stage_since == NOW - 5_000.0
+    assert PilotMemory("beta", NOW).after(older) == PilotMemory("beta", NOW)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(
+    st.sampled_from(["stage", "stage_since", "criteria", "watch", "holds", "at", "since", "seen", "truth"]),
+    JSON,
+)
+def test_notes_that_are_nonsense_are_refused_and_break_nothing_later(name: str, value: object) -> None:
+    store = MemoryStore()
+    Judging(store).run(bad=True)
+    content = json.loads(store.notes()["plain"])
+    criterion = content["criteria"][0]
+    for place in (content, criterion, criterion["watch"]):
+        if name in place:
+            place[name] = value
+    try:
+        read_notes(json.dumps(content))
+    except (KeyError, TypeError, ValueError):
+        pass
+    store.save_notes("plain", json.dumps(content), NOW)
+    Judging(store).run(at=NOW + 60)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "null", '{"stage": 1}', "{", '{"stage":"a","stage_since":null,"criteria":[{}]}']
+)
+def test_other_texts_are_no_notes(text: str) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        read_notes(text)
+
+
+def test_notes_are_the_same_text_for_the_same_memory() -> None:
+    store = MemoryStore()
+    Judging(store).run(bad=True)
+    text = store.notes()["plain"]
+    assert write_notes(read_notes(text)) == text
+
+
+def test_the_verdict_is_the_same_after_a_restart() -> None:
+    store = MemoryStore()
+    before = Judging(store)
+    for bad in (False, True, False):
+        before.run(bad=bad)
+    again = Judging(store).run(at=NOW + 2 * EVERY)["plain"]
+    assert again == before.board.current.assessments["plain"]
+    assert again.verdict is Verdict.NOT_READY
