@@ -12,7 +12,7 @@ from slo_daemon.core.pilot.measures import records_asked
 from slo_daemon.core.pilot.memory import NOTHING_REMEMBERED, PilotMemory
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.pilot.readiness import assess
-from slo_daemon.core.pilot.records import Records, RecordsUnavailable
+from slo_daemon.core.pilot.records import Override, Records, RecordsUnavailable
 from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.slo.measure import Watched
 from slo_daemon.core.snapshot import Snapshot
@@ -37,6 +37,7 @@ class Assessor:
         self._telemetry = telemetry
         self._turn = Lock()
         self._memories: dict[str, PilotMemory] = {}
+        self._overrides: dict[str, tuple[Override, ...]] = {}  # as they were last read
         self._saved: dict[str, str] | None = None  # None until the store has been read
 
     def assess_all(self, at: float) -> Snapshot:
@@ -78,11 +79,14 @@ class Assessor:
 
     def _records(self, pilot: Pilot, at: float) -> Records | RecordsUnavailable:
         try:
-            return self._store.records(pilot.name, records_asked(pilot, at))
+            found = self._store.records(pilot.name, records_asked(pilot, at))
         except StoreError as error:
             self._telemetry.store_failed(error.reason)
             log.warning("records_unavailable", pilot=pilot.name, reason=error.reason, detail=error.detail)
-            return RecordsUnavailable(STORE_UNAVAILABLE, f"the store cannot be read: {error.detail}")
+            detail = f"the store cannot be read: {error.detail}"
+            return RecordsUnavailable(STORE_UNAVAILABLE, detail, self._overrides.get(pilot.name, ()))
+        self._overrides[pilot.name] = found.overrides
+        return found
 
     def _recall(self) -> None:
         if self._saved is not None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,12 +11,15 @@ from hypothesis import strategies as st
 
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.criteria.parse import parse
+from slo_daemon.core.pilot.gates import Gate, GateVerdict, decide
 from slo_daemon.core.pilot.memory import PilotMemory
-from slo_daemon.core.pilot.pilot import CriterionText, Pilot, Role
+from slo_daemon.core.pilot.pilot import CriterionText, Pilot, Ramp, RampStep, Role
+from slo_daemon.core.pilot.ramp import Advice
+from slo_daemon.core.pilot.records import NewOverride, OverrideKind
 from slo_daemon.core.pilot.verdict import Assessment, Verdict
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import Snapshot, Specification
-from slo_daemon.ports import StoreError
+from slo_daemon.ports import Act, StoreError
 from slo_daemon.workflows.assess import Assessor
 from slo_daemon.workflows.board import Board
 from slo_daemon.workflows.notes import read_notes, write_notes
@@ -112,10 +116,8 @@ def test_notes_that_are_nonsense_are_refused_and_break_nothing_later(name: str, 
     for place in (content, criterion, criterion["watch"]):
         if name in place:
             place[name] = value
-    try:
+    with suppress(KeyError, TypeError, ValueError):
         read_notes(json.dumps(content))
-    except (KeyError, TypeError, ValueError):
-        pass
     store.save_notes("plain", json.dumps(content), NOW)
     Judging(store).run(at=NOW + 60)
 
@@ -143,3 +145,60 @@ def test_the_verdict_is_the_same_after_a_restart() -> None:
     again = Judging(store).run(at=NOW + 2 * EVERY)["plain"]
     assert again == before.board.current.assessments["plain"]
     assert again.verdict is Verdict.NOT_READY
+
+
+def waive(store: MemoryStore, criterion: str = TRIGGER, seconds: float = 3_600.0) -> None:
+    override = NewOverride("plain", OverrideKind.WAIVE, criterion, "Ada", "a known spike", NOW + seconds)
+    store.record_override(override, Act("Ada", NOW))
+
+
+def test_a_trigger_that_a_person_has_waived_does_not_roll_back_because_the_store_is_down() -> None:
+    store = MemoryStore()
+    judging = Judging(store)
+    waive(store)
+    assert not judging.fired(bad=True)
+    store.failure = StoreError("io", "disk gone")
+    assessment = judging.run(bad=True)["plain"]
+    assert (assessment.fired, assessment.advice) == ((), Advice.HOLD)
+    assert decide(Gate.ROLLBACK, assessment, assessment.at, EVERY).verdict is not GateVerdict.FAIL
+
+
+def test_a_waiver_ends_while_the_store_is_down() -> None:
+    store = MemoryStore()
+    judging = Judging(store)
+    waive(store, seconds=60.0)
+    judging.run(bad=True)
+    store.failure = StoreError("io", "disk gone")
+    assert not judging.fired(bad=True, at=NOW + 30)
+    assert judging.fired(bad=True, at=NOW + 60)
+
+
+def test_waivers_from_before_make_nothing_pass_while_the_store_is_down() -> None:
+    store = MemoryStore()
+    judging = Judging(store)
+    for text in ("no critical incident is unresolved", TRIGGER):
+        waive(store, text)
+    assert judging.run()["plain"].verdict is Verdict.READY
+    store.failure = StoreError("io", "disk gone")
+    assert judging.run()["plain"].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_person_who_holds_the_rollout_holds_it_while_the_store_is_down() -> None:
+    store = MemoryStore()
+    judging = Judging(store)
+    hold = NewOverride("plain", OverrideKind.HOLD, "", "Ada", "sale weekend", NOW + 3_600.0)
+    store.record_override(hold, Act("Ada", NOW))
+    judging.run()
+    store.failure = StoreError("io", "disk gone")
+    assert [one.by for one in judging.run()["plain"].holds] == ["Ada"]
+
+
+@pytest.mark.parametrize("ramp", [None, Ramp(0.05, 0.2, (RampStep(1, 0.05), RampStep(2, 0.2)))])
+def test_a_stalled_daemon_advises_no_rollback_by_what_fired_hours_ago(ramp: Ramp | None) -> None:
+    judging = Judging(MemoryStore(), replace(PILOT, ramp=ramp))
+    assert judging.run(bad=True)["plain"].advice is Advice.ROLLBACK
+    later = judging.assessor.assess_all(NOW + 7_200.0).assessments["plain"]
+    assert later.advice is Advice.HOLD
+    assert later.advice_reason.startswith("last evaluated 2h ago")
+    assert later.ramp is None or later.ramp.advised > 0.0
+    assert later.verdict is Verdict.NOT_READY

@@ -126,21 +126,23 @@ def say_source(metric: SuccessMetric) -> str:
 def waived(
     findings: Sequence[Finding], records: Records | RecordsUnavailable, at: float
 ) -> Iterator[Finding]:
-    """The findings, with the waivers of people that are in force."""
+    """The findings, with the waivers of people that are in force.
+
+    While the store cannot be read a waived trigger stays waived: a broken disk must not roll back what a person wants to
+    keep. It makes nothing else pass.
+    """
     by_text: dict[str, Override] = {}
-    if isinstance(records, Records):
-        for override in reversed(records.overrides):  # the newest is told
-            if override.kind is OverrideKind.WAIVE and override.in_force(at):
-                by_text[override.criterion] = override
+    for override in reversed(records.overrides):  # the newest is told
+        if override.kind is OverrideKind.WAIVE and override.in_force(at):
+            by_text[override.criterion] = override
+    known = isinstance(records, Records)
     for finding in findings:
-        waiver = by_text.get(finding.text)
+        waiver = by_text.get(finding.text) if known or finding.role is Role.ROLLBACK else None
         yield finding if waiver is None else replace(finding, override=waiver)
 
 
 def holds_of(records: Records | RecordsUnavailable, at: float) -> tuple[Override, ...]:
     """People who want the rollout held at a time."""
-    if isinstance(records, RecordsUnavailable):
-        return ()
     return tuple(o for o in records.overrides if o.kind is OverrideKind.HOLD and o.in_force(at))
 
 

@@ -30,6 +30,11 @@ def too_old(evaluation: Evaluation | None, slot: Slot | None, at: float) -> str:
     """Why an evaluation does not speak of the present; empty when it does."""
     if evaluation is None or slot is None or evaluation.slot.time != slot.time:
         return "not evaluated in the latest slot"
+    return slot_too_old(slot, at)
+
+
+def slot_too_old(slot: Slot, at: float) -> str:
+    """Why nothing that was evaluated in a slot speaks of the present; empty when it does."""
     age = at - slot.time
     if age > max(LONGEST_SLOT_AGE, 3 * slot.interval):
         return f"last evaluated {show_duration(age)} ago"
