@@ -123,12 +123,17 @@ class Looker:
         beside: list[_Found] = []
         pasts: list[Past] = []
         with self._history.sight(slot.time) as sight:
+            groups: dict[str, list[Labels]] = {}
             for slo in before.specification.slos:
-                found += self._guarded(slo, sight, direct, failed, known[slo.id], slot)
+                own = self._guarded(slo, sight, direct, failed, known[slo.id], slot)
+                groups[slo.id] = [instance.group for instance, _, _ in own]
+                found += own
             state = (self._history.version, self._history.fetched)
             for measure in before.specification.measures:
                 slo = measure.slo
-                own = self._guarded(slo, sight, direct, failed, known[slo.id], slot)
+                these = groups.get(measure.of) if slo.group_by else None
+                since = measure.since or None
+                own = self._guarded(slo, sight, direct, failed, known[slo.id], slot, these, since)
                 beside += own
                 for instance, _, _ in own:
                     entry = self._history.entries.get(slo.id)
@@ -148,16 +153,20 @@ class Looker:
         failed: Mapping[str, Failed],
         views: Mapping[Labels, _Known],
         slot: Slot,
+        groups: Sequence[Labels] | None = None,
+        since: float | None = None,
     ) -> list[_Found]:
+        """`groups`: those of the SLO that a measure is about; `since`: else those that had samples since that time."""
         try:
-            return self._seen(self._history.entries[slo.id], sight, direct, failed, views, slot)
+            entry = self._history.entries[slo.id]
+            return self._seen(entry, sight, direct, failed, views, slot, groups, since)
         except Exception as error:  # a bug in one SLO must not take the others along
             if not _told(views):
                 log.exception("slo_crashed", slo=slo.id)
             self._telemetry.slots(failed=1)
             failure = Failed("", FailReason.INTERNAL, f"{CRASHED}: {error!r}")
             blind = Seen((), {"bug": failure}, 0.0)
-            return [(SloInstance(slo, group), blind, {}) for group in sorted(views) or [()]]
+            return [(SloInstance(slo, group), blind, {}) for group in groups or sorted(views) or [()]]
 
     def _seen(
         self,
@@ -167,10 +176,13 @@ class Looker:
         failed: Mapping[str, Failed],
         views: Mapping[Labels, _Known],
         slot: Slot,
+        groups: Sequence[Labels] | None,
+        since: float | None,
     ) -> list[_Found]:
         slo = entry.slo
         own = {name: direct[ask] for name, ask in entry.direct.items()}
-        groups = _groups(entry, sight, own, views)
+        if groups is None:
+            groups = _groups(entry, sight, own, views, since)
         parts = split(own, slo.group_by, groups)
         found: list[_Found] = []
         for group in groups:
@@ -265,9 +277,13 @@ def _told(views: Mapping[Labels, _Known]) -> bool:
 
 
 def _groups(
-    entry: Entry, sight: Sight, direct: Mapping[str, Reading], views: Mapping[Labels, _Known]
+    entry: Entry,
+    sight: Sight,
+    direct: Mapping[str, Reading],
+    views: Mapping[Labels, _Known],
+    since: float | None,
 ) -> list[Labels]:
-    """The groups of an SLO: those that have samples and those that had.
+    """The groups of an SLO: those that have samples (`since` a time, else lately) and those that had.
 
     A grouped SLO without any group is judged as a whole: else nobody would notice that nothing is measured.
     """
@@ -276,8 +292,8 @@ def _groups(
         return [()]
     found = set(views)
     if entry.proof:
-        since = sight.at - max(0, entry.slo.freshness - CELL)
-        found |= sight.groups(entry.keys[entry.proof], by, since)
+        lately = sight.at - max(0, entry.slo.freshness - CELL)
+        found |= sight.groups(entry.keys[entry.proof], by, lately if since is None else since)
     for reading in direct.values():
         found |= groups_in(reading, by)
     return sorted(found - {()}) or [()]

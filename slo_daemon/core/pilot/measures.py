@@ -182,12 +182,14 @@ def _of_operand(pilot: Pilot, vocabulary: Vocabulary, operand: Operand) -> Itera
         return
     if meaning.kind is Kind.BURN_RATE and slo.budget is not None and counts_slices(slo):
         policy = BudgetPolicy(Window(operand.window), BudgetMethod.TIMESLICES, slo.budget.target)
-        yield Measure(replace(slo, name=burn_name(meaning.subject, operand.window), budget=policy, burn=None))
+        name = burn_name(meaning.subject, operand.window)
+        yield Measure(replace(slo, name=name, budget=policy, burn=None), of=slo.id)
         return
     if operand.window == slo.window.seconds:
         return
     name = value_name(meaning.subject, operand.window)
-    yield Measure(replace(slo, name=name, window=Window(operand.window), budget=None, burn=None))
+    window = Window(operand.window)
+    yield Measure(replace(slo, name=name, window=window, budget=None, burn=None), of=slo.id)
 
 
 def _of_met(pilot: Pilot, met: Met) -> Iterator[Measure]:
@@ -197,7 +199,7 @@ def _of_met(pilot: Pilot, met: Met) -> Iterator[Measure]:
             target = 1.0 if met.strictly else GOOD_SLICES
             policy = BudgetPolicy(Window(met.duration), BudgetMethod.TIMESLICES, target, proven=True)
             own = met_name(name, met.duration, strictly=met.strictly)
-            yield Measure(replace(slo, name=own, budget=policy, burn=None), Purpose.STREAK)
+            yield Measure(replace(slo, name=own, budget=policy, burn=None), Purpose.STREAK, of=slo.id)
 
 
 def _scrape_interval(pilot: Pilot) -> int:

@@ -13,6 +13,7 @@ from slo_daemon.core.pilot.verdict import Finding
 from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.measure import Watched
 from slo_daemon.core.slo.query import Failed, FailReason
+from slo_daemon.core.slo.sli import Ratio
 from slo_daemon.core.slo.slo import Slo, SloInstance
 from slo_daemon.core.slo.window import Tally
 from tests.budgets import AVAILABILITY, P95, slices, with_budget
@@ -79,8 +80,9 @@ def test_the_slices_of_a_burn_rate_are_counted_over_its_lookback() -> None:
 
 @pytest.mark.parametrize("as_good", [True, False])
 def test_a_budget_of_events_burns_the_same_however_its_ratio_is_told(as_good: bool) -> None:
-    indicator = replace(AVAILABILITY.indicator, as_good=as_good)  # type: ignore[type-var]
-    slo = replace(with_budget(replace(AVAILABILITY, indicator=indicator)), pilot="plain")
+    assert isinstance(AVAILABILITY.indicator, Ratio)
+    told = replace(AVAILABILITY, indicator=replace(AVAILABILITY.indicator, as_good=as_good))
+    slo = replace(with_budget(told), pilot="plain")
     pilot, measure = burning(slo, "burn_rate(availability)[6h] > 14")
     readings = healthy_readings(AVAILABILITY)
     assert SloInstance(measure).slo.budget is None
