@@ -38,6 +38,7 @@ class Assessor:
         self._turn = Lock()
         self._memories: dict[str, PilotMemory] = {}
         self._overrides: dict[str, tuple[Override, ...]] = {}  # as they were last read
+        self._crashed: set[str] = set()  # told once, not in every slot
         self._saved: dict[str, str] | None = None  # None until the store has been read
 
     def assess_all(self, at: float) -> Snapshot:
@@ -48,7 +49,12 @@ class Assessor:
         with self._turn:
             self._recall()
             pilots = self._board.current.specification.pilots
-            records = {pilot.name: self._records(pilot, at) for pilot in pilots}
+            records = {}
+            for pilot in pilots:
+                try:
+                    records[pilot.name] = self._records(pilot, at)
+                except Exception as error:  # noqa: BLE001, as below
+                    self._crash(pilot, error)
             snapshot = self._board.change(
                 lambda now: replace(now, assessments=dict(self._assessed(now, records, at)))
             )
@@ -63,8 +69,10 @@ class Assessor:
         for one in snapshot.measures.values():
             watched[one.instance.slo.pilot].append(one)
         for pilot in snapshot.specification.pilots:
-            if pilot.name in records:
-                before = snapshot.assessments.get(pilot.name)
+            if pilot.name not in records:
+                continue
+            before = snapshot.assessments.get(pilot.name)
+            try:
                 assessment, self._memories[pilot.name] = assess(
                     pilot,
                     snapshot.slot,
@@ -75,7 +83,17 @@ class Assessor:
                     self._memories.get(pilot.name, NOTHING_REMEMBERED),
                     dict(before.trials) if before is not None else {},
                 )
-                yield pilot.name, assessment
+            # a bug in one pilot must not take the others along; without a verdict nothing passes
+            except Exception as error:  # noqa: BLE001
+                self._crash(pilot, error)
+                continue
+            self._crashed.discard(pilot.name)
+            yield pilot.name, assessment
+
+    def _crash(self, pilot: Pilot, error: Exception) -> None:
+        if pilot.name not in self._crashed:
+            log.error("pilot_crashed", pilot=pilot.name, exc_info=error)
+        self._crashed.add(pilot.name)
 
     def _records(self, pilot: Pilot, at: float) -> Records | RecordsUnavailable:
         try:

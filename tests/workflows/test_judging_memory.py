@@ -202,3 +202,12 @@ def test_a_stalled_daemon_advises_no_rollback_by_what_fired_hours_ago(ramp: Ramp
     assert later.advice_reason.startswith("last evaluated 2h ago")
     assert later.ramp is None or later.ramp.advised > 0.0
     assert later.verdict is Verdict.NOT_READY
+
+
+def test_a_pilot_that_cannot_be_judged_for_a_bug_takes_no_other_along_and_has_no_verdict() -> None:
+    broken = replace(PILOT, name="broken", success_metrics=(None,))  # type: ignore[arg-type]
+    judging = Judging(MemoryStore(), PILOT)
+    judging.pilots = (broken, PILOT)
+    assert set(judging.run()) == {"plain"}
+    judging.pilots = (replace(broken, success_metrics=()), PILOT)
+    assert set(judging.run()) == {"broken", "plain"}

@@ -1,6 +1,7 @@
 """Readiness: may the pilot's rollout widen? All findings on a pilot, and the verdict and the advice that they come to."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from slo_daemon.core.pilot.criteria.evidence import Known
 from slo_daemon.core.pilot.defaults import (
@@ -83,6 +84,20 @@ def assess(
         pilot.name, at, slot, verdict, advice, advice_reason, findings, warnings, records, opinion, why, ramp, holds,
         tuple(trials.items()),
     ), memory  # fmt: skip
+
+
+def as_of(assessment: Assessment, at: float) -> Assessment:
+    """The assessment as it may be told at `at` (Unix s): what stands on too old a slot is inconclusive, and advises to hold."""
+    stalled = slot_too_old(assessment.slot, at) if assessment.slot is not None else ""
+    if not stalled:
+        return assessment
+    ramp = assessment.ramp
+    if ramp is not None:
+        served = ramp.scheduled if ramp.observed is None else ramp.observed
+        ramp = replace(ramp, advice=Advice.HOLD, advised=served, reasons=(stalled,), next_date=None)
+    return replace(
+        assessment, verdict=Verdict.INCONCLUSIVE, reason=stalled, advice=Advice.HOLD, advice_reason=stalled, ramp=ramp
+    )  # fmt: skip
 
 
 def _ramp(
