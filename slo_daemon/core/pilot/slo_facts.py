@@ -58,15 +58,22 @@ def _asked(readings: Iterable[tuple[str, Reading]]) -> str:
 
 
 def number_of(evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
-    """The indicator's value with the range in which it surely lies."""
+    """The indicator's value with the range in which it surely lies.
+
+    Of a window that was seen in part, what was seen speaks against the objective, but not for it: the rest may be worse.
+    """
     source, doubt = source_of(evaluation), too_old(evaluation, slot, at)
     if doubt or evaluation is None:
         return Unknown(NOT_EVALUATED, doubt, source=source)
     objective, measurement = evaluation.instance.slo.objective, evaluation.measurement
     if isinstance(measurement, Measured):
+        low, high, limit = measurement.low, measurement.high, measurement.limit
+        if evaluation.coverage is not None and evaluation.coverage < FULL_COVERAGE:
+            at_least = objective.direction is Direction.AT_LEAST
+            low, high = (-inf, high) if at_least else (low, inf)
+            limit = INCOMPLETE
         return Known(
-            measurement.value, measurement.low, measurement.high, objective.unit, measurement.total, measurement.limit,
-            source=source,
+            measurement.value, low, high, objective.unit, measurement.total, limit, source=source
         )  # fmt: skip
     return Unknown(evaluation.reason.value, evaluation.detail, unit=objective.unit, source=source)
 
