@@ -23,6 +23,7 @@ def write_notes(memory: PilotMemory) -> str:
             {
                 "role": role.value,
                 "text": text,
+                "of": one.of,
                 "watch": asdict(one.watch),
                 "holds": {name: asdict(hold) for name, hold in one.holds.items()},
             }
@@ -48,6 +49,7 @@ def _memory(content: Any) -> PilotMemory:
             (Role(one["role"]), str(one["text"])): CriterionMemory(
                 WatchState(**_fields(one["watch"])),
                 {str(name): Hold(**_fields(hold)) for name, hold in one["holds"].items()},
+                str(one.get("of", "")),
             )
             for one in content["criteria"]
         },

@@ -16,7 +16,9 @@ from slo_daemon.core.pilot.memory import PilotMemory
 from slo_daemon.core.pilot.pilot import CriterionText, Pilot, Ramp, RampStep, Role
 from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.records import NewOverride, OverrideKind
+from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Assessment, Verdict
+from slo_daemon.core.slo.selector import parse_selector
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import Snapshot, Specification
 from slo_daemon.ports import Act, StoreError
@@ -211,3 +213,39 @@ def test_a_pilot_that_cannot_be_judged_for_a_bug_takes_no_other_along_and_has_no
     assert set(judging.run()) == {"plain"}
     judging.pilots = (replace(broken, success_metrics=()), PILOT)
     assert set(judging.run()) == {"broken", "plain"}
+
+
+HELD = "availability >= 99% for 1m"
+
+
+def test_what_was_held_of_another_indicator_does_not_count_after_a_reload() -> None:
+    """The text is the same, but what it speaks of was not seen for a minute yet."""
+    criterion = CriterionText(HELD, Role.GO_LIVE, parse(HELD))
+    pilot = replace(plain_pilot(), go_live_criteria=(criterion,))
+    judging = Judging(MemoryStore(), pilot)
+
+    def held() -> Truth:
+        found = judging.run()["plain"].findings
+        return next(one.state for one in found if one.text == HELD)
+
+    assert [held() for _ in range(3)] == [Truth.UNKNOWN, Truth.UNKNOWN, Truth.TRUE]
+    judging.pilots = (replace(pilot, title="another title"),)
+    assert held() is Truth.TRUE
+    slos = tuple(
+        replace(slo, indicator=replace(slo.indicator, total=parse_selector("other_total")))  # type: ignore[call-arg]
+        if slo.name == "availability"
+        else slo
+        for slo in pilot.slos
+    )
+    judging.pilots = (replace(pilot, slos=slos),)
+    assert held() is not Truth.TRUE
+
+
+def test_what_is_held_goes_on_after_a_restart() -> None:
+    criterion = CriterionText(HELD, Role.GO_LIVE, parse(HELD))
+    store, pilot = MemoryStore(), replace(plain_pilot(), go_live_criteria=(criterion,))
+    before = Judging(store, pilot)
+    for _ in range(2):
+        before.run()
+    found = Judging(store, pilot).run(at=NOW + 2 * EVERY)["plain"].findings
+    assert next(one.state for one in found if one.text == HELD) is Truth.TRUE

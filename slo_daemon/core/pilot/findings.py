@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
+from zlib import crc32
 
 from slo_daemon.core.pilot.criteria.criterion import Compare, Criterion, Op, Operand
 from slo_daemon.core.pilot.criteria.evidence import Judgement
 from slo_daemon.core.pilot.criteria.judge import judge
+from slo_daemon.core.pilot.criteria.meaning import Meaning
 from slo_daemon.core.pilot.criteria.watch import Watching, watch
 from slo_daemon.core.pilot.facts import PilotFacts
-from slo_daemon.core.pilot.measures import parts_of
+from slo_daemon.core.pilot.measures import measured_slo, parts_of
 from slo_daemon.core.pilot.memory import CriterionMemory, PilotMemory
 from slo_daemon.core.pilot.pilot import (
     ExperimentMetric,
@@ -55,10 +57,22 @@ def _finding(
     if slot is None:
         detail = "nothing was evaluated yet"
         return Finding(text, role, Truth.UNKNOWN, NOT_EVALUATED, detail), before
-    judgement, holds = judge(criterion, facts, slot, before.holds if before else {})
+    of = _stands_on(criterion, facts)
+    known = before.holds if before is not None and before.of == of else {}
+    judgement, holds = judge(criterion, facts, slot, known)
     state = watch(before.watch if before else None, judgement.truth, slot)
-    memory = CriterionMemory(state, holds)
+    memory = CriterionMemory(state, holds, of)
     return _told(role, text, criterion, facts, judgement, memory), memory
+
+
+def _stands_on(criterion: Criterion, facts: PilotFacts) -> str:
+    """A digest of what the comparisons `for` some time compare; empty where there is none."""
+    found = []
+    for part in parts_of(criterion):
+        meaning = facts.vocabulary.meaning(part.operand) if isinstance(part, Compare) and part.hold else None
+        if isinstance(meaning, Meaning):
+            found.append(repr((meaning, measured_slo(facts.pilot, meaning.subject))))
+    return f"{crc32(repr(found).encode()):08x}" if found else ""
 
 
 def _told(

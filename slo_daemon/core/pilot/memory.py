@@ -12,10 +12,14 @@ CriterionKey = tuple[Role, str]  # role and text
 
 @dataclass(frozen=True, slots=True)
 class CriterionMemory:
-    """Of one criterion: since when it is what it is, and the clocks of its comparisons by their text."""
+    """Of one criterion: since when it is what it is, and the clocks of its comparisons by their text.
+
+    `of`: a digest of what the clocks were running for; a text can come to mean another SLO, or one measured otherwise.
+    """
 
     watch: WatchState
     holds: Mapping[str, Hold] = field(default_factory=dict)
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
