@@ -10,7 +10,7 @@ from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.evaluation import unseen
 from slo_daemon.core.slo.grouping import groups_in, split
-from slo_daemon.core.slo.measure import Watched
+from slo_daemon.core.slo.measure import Measure, Watched
 from slo_daemon.core.slo.query import (
     LAST_SEEN_RANGE,
     Ask,
@@ -75,6 +75,7 @@ class Looker:
         self._clock = clock
         self._telemetry = telemetry
         self._pasts = Pasts()
+        self._crashed: set[str] = set()  # told once, not in every slot
 
     def look(self, before: Snapshot, slot: Slot, deadline: float) -> Look:
         """Everything that can be known at `slot`; `deadline` in seconds of time.monotonic().
@@ -140,10 +141,22 @@ class Looker:
                     pasts.append(
                         NO_PAST
                         if entry is None or not sight.has(entry)
-                        else self._pasts.of(measure, entry, instance.group, sight, state)
+                        else self._past(measure, entry, instance.group, sight, state)
                     )
         self._pasts.keep({measure.slo.id for measure in before.specification.measures})
         return found, beside, pasts
+
+    def _past(self, measure: Measure, entry: Entry, group: Labels, sight: Sight, state: object) -> Past:
+        """Without a past nothing is known; a bug in one measure must not take the slot along."""
+        try:
+            past = self._pasts.of(measure, entry, group, sight, state)
+        except Exception:
+            if measure.slo.id not in self._crashed:
+                log.exception("measure_crashed", measure=measure.slo.id)
+            self._crashed.add(measure.slo.id)
+            return NO_PAST
+        self._crashed.discard(measure.slo.id)
+        return past
 
     def _guarded(
         self,

@@ -59,13 +59,13 @@ def _memory(content: Any) -> PilotMemory:
 def _fields(fields: dict[str, Any]) -> dict[str, Any]:
     """With a truth instead of its word; all the rest must be numbers, as a text or NaN would break every later slot."""
     for name, value in fields.items():
-        number = isinstance(value, int | float) and abs(value) < _END_OF_TIME  # which NaN is not
+        number = isinstance(value, int | float) and 0.0 <= value < _END_OF_TIME  # which NaN is not
         if not (name == "truth" or number or (value is None and name in _MAY_BE_NONE)):
             raise ValueError(f"{name} is {str(value)[:40]!r}")
     return {**fields, "truth": Truth(fields["truth"])}
 
 
 def _time(value: Any) -> float:
-    if not abs(float(value)) < _END_OF_TIME:
+    if not 0.0 <= float(value) < _END_OF_TIME:
         raise ValueError(f"{value!r} is no time")
     return float(value)

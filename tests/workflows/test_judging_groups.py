@@ -96,3 +96,12 @@ def test_a_variant_that_is_over_still_counts_for_its_days_after_a_restart() -> N
     after.run()
     assert set(after.watched()) == {"eu", "us"}
     assert sum(day.tally.total for day in after.watched()["us"].days) > 0.0
+
+
+def test_a_measure_whose_past_cannot_be_told_for_a_bug_takes_no_slo_along() -> None:
+    broken = Measure(replace(BASE, name="met:s:3600"), Purpose.STREAK, of=BASE.id)  # its budget is missing
+    world = Measured(broken, VALUE)
+    world.run(slots=2)
+    assert set(world.board.current.slos) == {EU, US}
+    assert {one.streak for one in world.board.current.measures.values()} == {None}
+    assert len(world.board.current.measures) == 4

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slo_daemon.adapters.memory_store import MemoryStore
@@ -19,6 +19,7 @@ from slo_daemon.core.pilot.records import NewOverride, OverrideKind
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Assessment, Verdict
 from slo_daemon.core.slo.selector import parse_selector
+from slo_daemon.core.slo.sli import Ratio
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import Snapshot, Specification
 from slo_daemon.ports import Act, StoreError
@@ -106,6 +107,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.sampled_from(["stage", "stage_since", "criteria", "watch", "holds", "at", "since", "seen", "truth"]),
     JSON,
@@ -231,12 +233,11 @@ def test_what_was_held_of_another_indicator_does_not_count_after_a_reload() -> N
     assert [held() for _ in range(3)] == [Truth.UNKNOWN, Truth.UNKNOWN, Truth.TRUE]
     judging.pilots = (replace(pilot, title="another title"),)
     assert held() is Truth.TRUE
-    slos = tuple(
-        replace(slo, indicator=replace(slo.indicator, total=parse_selector("other_total")))  # type: ignore[call-arg]
-        if slo.name == "availability"
-        else slo
-        for slo in pilot.slos
-    )
+    availability = pilot.slos[2]
+    assert availability.name == "availability"
+    errors, requests = parse_selector('other_total{code="500"}'), parse_selector("other_total")
+    other = Ratio(errors, requests, counts_good=False, as_good=True)
+    slos = (*pilot.slos[:2], replace(availability, indicator=other))
     judging.pilots = (replace(pilot, slos=slos),)
     assert held() is not Truth.TRUE
 

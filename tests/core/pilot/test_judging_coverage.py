@@ -1,6 +1,7 @@
 """Comparisons with a window of which little was seen: what is missing is no success, and no quiet trigger."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -30,13 +31,13 @@ from tests.factories import (
 )
 
 _, _, AVAILABILITY, ERROR_RATE = seed_slos("plain")
-PARTLY = {
+PARTLY: dict[str, Any] = {
     "coverage": 0.5,
     "answered": 1.0,
 }  # asked all the time; half of it the target was not there to answer
 
 
-def judged_by(slo: Slo, role: Role, text: str, readings: dict[str, Reading], **more: float) -> Finding:
+def judged_by(slo: Slo, role: Role, text: str, readings: dict[str, Reading], **more: Any) -> Finding:
     criterion = CriterionText(text, role, parse(text))
     pilot = plain_pilot((slo,))
     pilot = (
