@@ -10,6 +10,7 @@ from fastapi import FastAPI, Response
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from slo_daemon.core.pilot.pilot import Pilot, Role
+from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.records import Incident, Records
 from slo_daemon.core.pilot.slo_facts import LONGEST_SLOT_AGE
 from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict
@@ -219,7 +220,7 @@ def _section(
         name=name,
         pilot=pilot,
         verdict=_verdict(assessment, old),
-        advice=ADVICE_WORDS[assessment.advice] if assessment is not None else "",
+        advice=ADVICE_WORDS[Advice.HOLD if old else assessment.advice] if assessment is not None else "",
         assessment=assessment,
         findings=tuple(_finding(finding) for finding in assessment.findings)
         if assessment is not None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import FastAPI, Path, Query, Request, Response
 
+from slo_daemon.core.pilot.readiness import as_of
 from slo_daemon.core.shapes import assessment_json, evaluation_json, points_json
 from slo_daemon.core.snapshot import SloView, Snapshot
 from slo_daemon.web.documents import UNAVAILABLE, UNKNOWN
@@ -75,7 +76,7 @@ def reading_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
         assessment = snapshot.assessments.get(pilot)
         if assessment is None:
             raise ProblemError(404, "not_assessed_yet", "the pilot was not assessed yet; try again shortly")
-        return json_response(assessment_json(assessment))
+        return json_response(assessment_json(as_of(assessment, parts.clock.now())))
 
     @app.get(
         f"{PILOT}/reports",

@@ -12,7 +12,7 @@ from slo_daemon.core.pilot.measures import records_asked
 from slo_daemon.core.pilot.memory import NOTHING_REMEMBERED, PilotMemory
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.pilot.readiness import assess
-from slo_daemon.core.pilot.records import Records, RecordsUnavailable
+from slo_daemon.core.pilot.records import Override, Records, RecordsUnavailable
 from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.slo.measure import Watched
 from slo_daemon.core.snapshot import Snapshot
@@ -37,6 +37,8 @@ class Assessor:
         self._telemetry = telemetry
         self._turn = Lock()
         self._memories: dict[str, PilotMemory] = {}
+        self._overrides: dict[str, tuple[Override, ...]] = {}  # as they were last read
+        self._crashed: set[str] = set()  # told once, not in every slot
         self._saved: dict[str, str] | None = None  # None until the store has been read
 
     def assess_all(self, at: float) -> Snapshot:
@@ -47,7 +49,12 @@ class Assessor:
         with self._turn:
             self._recall()
             pilots = self._board.current.specification.pilots
-            records = {pilot.name: self._records(pilot, at) for pilot in pilots}
+            records = {}
+            for pilot in pilots:
+                try:
+                    records[pilot.name] = self._records(pilot, at)
+                except Exception as error:  # noqa: BLE001, as below
+                    self._crash(pilot, error)
             snapshot = self._board.change(
                 lambda now: replace(now, assessments=dict(self._assessed(now, records, at)))
             )
@@ -62,8 +69,10 @@ class Assessor:
         for one in snapshot.measures.values():
             watched[one.instance.slo.pilot].append(one)
         for pilot in snapshot.specification.pilots:
-            if pilot.name in records:
-                before = snapshot.assessments.get(pilot.name)
+            if pilot.name not in records:
+                continue
+            before = snapshot.assessments.get(pilot.name)
+            try:
                 assessment, self._memories[pilot.name] = assess(
                     pilot,
                     snapshot.slot,
@@ -74,15 +83,28 @@ class Assessor:
                     self._memories.get(pilot.name, NOTHING_REMEMBERED),
                     dict(before.trials) if before is not None else {},
                 )
-                yield pilot.name, assessment
+            # a bug in one pilot must not take the others along; without a verdict nothing passes
+            except Exception as error:  # noqa: BLE001
+                self._crash(pilot, error)
+                continue
+            self._crashed.discard(pilot.name)
+            yield pilot.name, assessment
+
+    def _crash(self, pilot: Pilot, error: Exception) -> None:
+        if pilot.name not in self._crashed:
+            log.error("pilot_crashed", pilot=pilot.name, exc_info=error)
+        self._crashed.add(pilot.name)
 
     def _records(self, pilot: Pilot, at: float) -> Records | RecordsUnavailable:
         try:
-            return self._store.records(pilot.name, records_asked(pilot, at))
+            found = self._store.records(pilot.name, records_asked(pilot, at))
         except StoreError as error:
             self._telemetry.store_failed(error.reason)
             log.warning("records_unavailable", pilot=pilot.name, reason=error.reason, detail=error.detail)
-            return RecordsUnavailable(STORE_UNAVAILABLE, f"the store cannot be read: {error.detail}")
+            detail = f"the store cannot be read: {error.detail}"
+            return RecordsUnavailable(STORE_UNAVAILABLE, detail, self._overrides.get(pilot.name, ()))
+        self._overrides[pilot.name] = found.overrides
+        return found
 
     def _recall(self) -> None:
         if self._saved is not None:
@@ -95,9 +117,12 @@ class Assessor:
         self._saved = saved
         for pilot, text in saved.items():
             try:
-                self._memories[pilot] = read_notes(text)
+                read = read_notes(text)
             except (KeyError, TypeError, ValueError) as error:
                 log.warning("notes_unreadable", pilot=pilot, detail=repr(error))
+                continue
+            known = self._memories.get(pilot)
+            self._memories[pilot] = read if known is None else known.after(read)
 
     def _remember(self, at: float) -> None:
         for pilot, memory in self._memories.items() if self._saved is not None else ():

@@ -10,7 +10,7 @@ from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.core.slo.evaluation import unseen
 from slo_daemon.core.slo.grouping import groups_in, split
-from slo_daemon.core.slo.measure import Watched
+from slo_daemon.core.slo.measure import Measure, Watched
 from slo_daemon.core.slo.query import (
     LAST_SEEN_RANGE,
     Ask,
@@ -75,6 +75,7 @@ class Looker:
         self._clock = clock
         self._telemetry = telemetry
         self._pasts = Pasts()
+        self._crashed: set[str] = set()  # told once, not in every slot
 
     def look(self, before: Snapshot, slot: Slot, deadline: float) -> Look:
         """Everything that can be known at `slot`; `deadline` in seconds of time.monotonic().
@@ -123,22 +124,39 @@ class Looker:
         beside: list[_Found] = []
         pasts: list[Past] = []
         with self._history.sight(slot.time) as sight:
+            groups: dict[str, list[Labels]] = {}
             for slo in before.specification.slos:
-                found += self._guarded(slo, sight, direct, failed, known[slo.id], slot)
+                own = self._guarded(slo, sight, direct, failed, known[slo.id], slot)
+                groups[slo.id] = [instance.group for instance, _, _ in own]
+                found += own
             state = (self._history.version, self._history.fetched)
             for measure in before.specification.measures:
                 slo = measure.slo
-                own = self._guarded(slo, sight, direct, failed, known[slo.id], slot)
+                these = groups.get(measure.of) if slo.group_by else None
+                since = measure.since or None
+                own = self._guarded(slo, sight, direct, failed, known[slo.id], slot, these, since)
                 beside += own
                 for instance, _, _ in own:
                     entry = self._history.entries.get(slo.id)
                     pasts.append(
                         NO_PAST
                         if entry is None or not sight.has(entry)
-                        else self._pasts.of(measure, entry, instance.group, sight, state)
+                        else self._past(measure, entry, instance.group, sight, state)
                     )
         self._pasts.keep({measure.slo.id for measure in before.specification.measures})
         return found, beside, pasts
+
+    def _past(self, measure: Measure, entry: Entry, group: Labels, sight: Sight, state: object) -> Past:
+        """Without a past nothing is known; a bug in one measure must not take the slot along."""
+        try:
+            past = self._pasts.of(measure, entry, group, sight, state)
+        except Exception:
+            if measure.slo.id not in self._crashed:
+                log.exception("measure_crashed", measure=measure.slo.id)
+            self._crashed.add(measure.slo.id)
+            return NO_PAST
+        self._crashed.discard(measure.slo.id)
+        return past
 
     def _guarded(
         self,
@@ -148,16 +166,20 @@ class Looker:
         failed: Mapping[str, Failed],
         views: Mapping[Labels, _Known],
         slot: Slot,
+        groups: Sequence[Labels] | None = None,
+        since: float | None = None,
     ) -> list[_Found]:
+        """`groups`: those of the SLO that a measure is about; `since`: else those that had samples since that time."""
         try:
-            return self._seen(self._history.entries[slo.id], sight, direct, failed, views, slot)
+            entry = self._history.entries[slo.id]
+            return self._seen(entry, sight, direct, failed, views, slot, groups, since)
         except Exception as error:  # a bug in one SLO must not take the others along
             if not _told(views):
                 log.exception("slo_crashed", slo=slo.id)
             self._telemetry.slots(failed=1)
             failure = Failed("", FailReason.INTERNAL, f"{CRASHED}: {error!r}")
             blind = Seen((), {"bug": failure}, 0.0)
-            return [(SloInstance(slo, group), blind, {}) for group in sorted(views) or [()]]
+            return [(SloInstance(slo, group), blind, {}) for group in groups or sorted(views) or [()]]
 
     def _seen(
         self,
@@ -167,10 +189,13 @@ class Looker:
         failed: Mapping[str, Failed],
         views: Mapping[Labels, _Known],
         slot: Slot,
+        groups: Sequence[Labels] | None,
+        since: float | None,
     ) -> list[_Found]:
         slo = entry.slo
         own = {name: direct[ask] for name, ask in entry.direct.items()}
-        groups = _groups(entry, sight, own, views)
+        if groups is None:
+            groups = _groups(entry, sight, own, views, since)
         parts = split(own, slo.group_by, groups)
         found: list[_Found] = []
         for group in groups:
@@ -265,9 +290,13 @@ def _told(views: Mapping[Labels, _Known]) -> bool:
 
 
 def _groups(
-    entry: Entry, sight: Sight, direct: Mapping[str, Reading], views: Mapping[Labels, _Known]
+    entry: Entry,
+    sight: Sight,
+    direct: Mapping[str, Reading],
+    views: Mapping[Labels, _Known],
+    since: float | None,
 ) -> list[Labels]:
-    """The groups of an SLO: those that have samples and those that had.
+    """The groups of an SLO: those that have samples (`since` a time, else lately) and those that had.
 
     A grouped SLO without any group is judged as a whole: else nobody would notice that nothing is measured.
     """
@@ -276,8 +305,8 @@ def _groups(
         return [()]
     found = set(views)
     if entry.proof:
-        since = sight.at - max(0, entry.slo.freshness - CELL)
-        found |= sight.groups(entry.keys[entry.proof], by, since)
+        lately = sight.at - max(0, entry.slo.freshness - CELL)
+        found |= sight.groups(entry.keys[entry.proof], by, lately if since is None else since)
     for reading in direct.values():
         found |= groups_in(reading, by)
     return sorted(found - {()}) or [()]

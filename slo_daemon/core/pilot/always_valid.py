@@ -82,6 +82,8 @@ def normal_of_student(t: float, degrees: float) -> float:
 
 def student_tail(t: float, degrees: float) -> float:
     """The probability that Student's t exceeds `t` >= 0."""
+    if t < 1.0:  # where the other form would lose the digits of t * t
+        return 0.5 - 0.5 * regularised_beta(t * t / (degrees + t * t), 0.5, degrees / 2.0)
     return 0.5 * regularised_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5)
 
 

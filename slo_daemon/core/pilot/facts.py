@@ -13,6 +13,8 @@ from slo_daemon.core.pilot.criteria.meaning import Kind, Meaning
 from slo_daemon.core.pilot.criteria.vocabulary import Subject, Vocabulary
 from slo_daemon.core.pilot.measures import (
     OBSERVED,
+    burn_name,
+    counts_slices,
     first_midnight,
     measured_slo,
     met_name,
@@ -37,6 +39,8 @@ from slo_daemon.core.pilot.slo_facts import (
     met_for,
     met_now,
     number_of,
+    slices_burned,
+    too_old,
     worst_of,
 )
 from slo_daemon.core.pilot.trials import Trial, outcome_at
@@ -44,6 +48,7 @@ from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.quantity import UNITS, show_duration
 from slo_daemon.core.slo.evaluation import Evaluation
 from slo_daemon.core.slo.measure import Watched
+from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Direction
 from slo_daemon.core.slo.phrases import say_count, say_name, say_time
 from slo_daemon.core.slo.slo import Slo, SloInstance
@@ -51,6 +56,7 @@ from slo_daemon.core.slo.state import SloState
 from slo_daemon.core.slo.window import Slot
 
 _NUMBER, _PERCENT, _DAYS, _RATING = UNITS[""], UNITS["%"], UNITS["d"], UNITS["/5"]
+_ABSENT = (DataState.STALE, DataState.NO_DATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +189,10 @@ class PilotFacts:
         slo = measured_slo(self.pilot, name)
         if slo is None:
             return Unknown(FactReason.NOT_UNDERSTOOD, f"{name} is measured no more")
+        if counts_slices(slo):
+            counted = self._by_measure[burn_name(name, window)]
+            rates = [(_group(one), slices_burned(one.evaluation, self.slot, self.at)) for one in counted]
+            return worst_of(rates, Direction.AT_MOST)
         own: Sequence[Judged | Watched] = (
             self._by_slo[name] if window == slo.window.seconds else self._by_measure[value_name(name, window)]
         )
@@ -240,7 +250,33 @@ class PilotFacts:
         trial = self.trials.get(name)
         if trial is None or not trial.watched:
             return Unknown(NOT_EVALUATED, "not evaluated in the latest slot", unit=_PERCENT)
-        return outcome_at(trial, self.pilot, alpha).lift.evidence(self._lift_source(trial))
+        found = outcome_at(trial, self.pilot, alpha).lift.evidence(self._lift_source(trial))
+        doubt = self._unseen_arm(trial)
+        if doubt is None or isinstance(found, Unknown):
+            return found
+        reason, detail = doubt
+        said = f"{detail}; so far {_PERCENT.show(found.value)}"
+        return Unknown(
+            reason, said, found.value, (found.low, found.high), _PERCENT, found.n, source=found.source
+        )
+
+    def _unseen_arm(self, trial: Trial) -> tuple[str, str] | None:
+        """Why the counts do not speak of the present: what went wrong since nobody could look is not in them."""
+        for variant in (trial.experiment.treatment, trial.experiment.control):
+            own = [
+                one for one in trial.watched if dict(one.instance.group).get(trial.experiment.by) == variant
+            ]
+            if not own:
+                continue  # no day has users in both variants
+            doubt = too_old(own[0].evaluation, self.slot, self.at)
+            if doubt:
+                return NOT_EVALUATED, doubt
+            failed = next((one for one in own if one.evaluation.data_state is DataState.ERROR), None)
+            absent = all(one.evaluation.data_state in _ABSENT for one in own)
+            shown = failed or (own[0] if absent else None)
+            if shown is not None:
+                return shown.evaluation.reason.value, f"{variant}: {shown.evaluation.detail}"
+        return None
 
     def _lift_source(self, trial: Trial) -> Source:
         """The day counts are sums, so their time is that of the slot that has looked at them."""

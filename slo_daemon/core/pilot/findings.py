@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
+from zlib import crc32
 
 from slo_daemon.core.pilot.criteria.criterion import Compare, Criterion, Op, Operand
 from slo_daemon.core.pilot.criteria.evidence import Judgement
 from slo_daemon.core.pilot.criteria.judge import judge
+from slo_daemon.core.pilot.criteria.meaning import Meaning
 from slo_daemon.core.pilot.criteria.watch import Watching, watch
 from slo_daemon.core.pilot.facts import PilotFacts
-from slo_daemon.core.pilot.measures import parts_of
+from slo_daemon.core.pilot.measures import measured_slo, parts_of
 from slo_daemon.core.pilot.memory import CriterionMemory, PilotMemory
 from slo_daemon.core.pilot.pilot import (
     ExperimentMetric,
@@ -56,7 +58,9 @@ def _finding(
     if slot is None:
         detail = "nothing was evaluated yet"
         return Finding(text, role, Truth.UNKNOWN, NOT_EVALUATED, detail), before
-    judgement, holds = judge(criterion, facts, slot, before.holds if before else {})
+    of = _stands_on(criterion, facts)
+    known = before.holds if before is not None and before.of == of else {}
+    judgement, holds = judge(criterion, facts, slot, known)
     policy = facts.pilot.triggers
     state = watch(
         before.watch if before else None,
@@ -65,8 +69,18 @@ def _finding(
         clear_for=policy.clear_for,
         blind_for=policy.blind_for,
     )
-    memory = CriterionMemory(state, holds)
+    memory = CriterionMemory(state, holds, of)
     return _told(role, text, criterion, facts, judgement, memory), memory
+
+
+def _stands_on(criterion: Criterion, facts: PilotFacts) -> str:
+    """A digest of what the comparisons `for` some time compare; empty where there is none."""
+    found = []
+    for part in parts_of(criterion):
+        meaning = facts.vocabulary.meaning(part.operand) if isinstance(part, Compare) and part.hold else None
+        if isinstance(meaning, Meaning):
+            found.append(repr((meaning, measured_slo(facts.pilot, meaning.subject))))
+    return f"{crc32(repr(found).encode()):08x}" if found else ""
 
 
 def _told(
@@ -134,21 +148,23 @@ def say_source(metric: SuccessMetric) -> str:
 def waived(
     findings: Sequence[Finding], records: Records | RecordsUnavailable, at: float
 ) -> Iterator[Finding]:
-    """The findings, with the waivers of people that are in force."""
+    """The findings, with the waivers of people that are in force.
+
+    While the store cannot be read a waived trigger stays waived: a broken disk must not roll back what a person wants to
+    keep. It makes nothing else pass.
+    """
     by_text: dict[str, Override] = {}
-    if isinstance(records, Records):
-        for override in reversed(records.overrides):  # the newest is told
-            if override.kind is OverrideKind.WAIVE and override.in_force(at):
-                by_text[override.criterion] = override
+    for override in reversed(records.overrides):  # the newest is told
+        if override.kind is OverrideKind.WAIVE and override.in_force(at):
+            by_text[override.criterion] = override
+    known = isinstance(records, Records)
     for finding in findings:
-        waiver = by_text.get(finding.text)
+        waiver = by_text.get(finding.text) if known or finding.role is Role.ROLLBACK else None
         yield finding if waiver is None else replace(finding, override=waiver)
 
 
 def holds_of(records: Records | RecordsUnavailable, at: float) -> tuple[Override, ...]:
     """People who want the rollout held at a time."""
-    if isinstance(records, RecordsUnavailable):
-        return ()
     return tuple(o for o in records.overrides if o.kind is OverrideKind.HOLD and o.in_force(at))
 
 

@@ -44,6 +44,11 @@ def value_name(slo: str, window: int) -> str:
     return f"value{MARK}{slo}{MARK}{window}"
 
 
+def burn_name(slo: str, window: int) -> str:
+    """The measure of how many slices of time an SLO missed over a window (seconds)."""
+    return f"burn{MARK}{slo}{MARK}{window}"
+
+
 def met_name(name: str, duration: int, *, strictly: bool) -> str:
     """The measure of how long an SLO or a success metric has been met, of `duration` (seconds)."""
     return f"met{MARK}{name}{MARK}{duration}{f'{MARK}strictly' if strictly else ''}"
@@ -73,6 +78,11 @@ def measured_slo(pilot: Pilot, name: str) -> Slo | None:
                 scrape_interval=_scrape_interval(pilot),
             )
     return None
+
+
+def counts_slices(slo: Slo) -> bool:
+    """Whether the SLO's budget counts slices of time, so that its burn rate cannot be told from its value."""
+    return slo.budget is not None and slo.budget.method is BudgetMethod.TIMESLICES
 
 
 def first_midnight(pilot: Pilot) -> float:
@@ -168,10 +178,18 @@ def _of_operand(pilot: Pilot, vocabulary: Vocabulary, operand: Operand) -> Itera
     if meaning.kind not in (Kind.SLO_VALUE, Kind.BURN_RATE, Kind.SUCCESS_METRIC):
         return
     slo = measured_slo(pilot, meaning.subject)
-    if slo is None or operand.window == slo.window.seconds:
+    if slo is None:
+        return
+    if meaning.kind is Kind.BURN_RATE and slo.budget is not None and counts_slices(slo):
+        policy = BudgetPolicy(Window(operand.window), BudgetMethod.TIMESLICES, slo.budget.target)
+        name = burn_name(meaning.subject, operand.window)
+        yield Measure(replace(slo, name=name, budget=policy, burn=None), of=slo.id)
+        return
+    if operand.window == slo.window.seconds:
         return
     name = value_name(meaning.subject, operand.window)
-    yield Measure(replace(slo, name=name, window=Window(operand.window), budget=None, burn=None))
+    window = Window(operand.window)
+    yield Measure(replace(slo, name=name, window=window, budget=None, burn=None), of=slo.id)
 
 
 def _of_met(pilot: Pilot, met: Met) -> Iterator[Measure]:
@@ -181,7 +199,7 @@ def _of_met(pilot: Pilot, met: Met) -> Iterator[Measure]:
             target = 1.0 if met.strictly else GOOD_SLICES
             policy = BudgetPolicy(Window(met.duration), BudgetMethod.TIMESLICES, target, proven=True)
             own = met_name(name, met.duration, strictly=met.strictly)
-            yield Measure(replace(slo, name=own, budget=policy, burn=None), Purpose.STREAK)
+            yield Measure(replace(slo, name=own, budget=policy, burn=None), Purpose.STREAK, of=slo.id)
 
 
 def _scrape_interval(pilot: Pilot) -> int:

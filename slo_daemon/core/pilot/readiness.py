@@ -1,6 +1,7 @@
 """Readiness: may the pilot's rollout widen? All findings on a pilot, and the verdict and the advice that they come to."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from slo_daemon.core.pilot.criteria.evidence import Known
 from slo_daemon.core.pilot.defaults import (
@@ -19,6 +20,7 @@ from slo_daemon.core.pilot.pilot import Pilot, Role
 from slo_daemon.core.pilot.ramp import Advice, RampAdvice, Standing, advise
 from slo_daemon.core.pilot.records import Override, Records, RecordsUnavailable
 from slo_daemon.core.pilot.satisfaction import Satisfaction, satisfaction
+from slo_daemon.core.pilot.slo_facts import slot_too_old
 from slo_daemon.core.pilot.trials import Trial, trials_of
 from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict, against, conclude
 from slo_daemon.core.slo.measure import Watched
@@ -62,9 +64,12 @@ def assess(
     holds = holds_of(records, at)
     verdict, advice, why = conclude(findings)
     advice_reason = why
+    stalled = slot_too_old(slot, at) if slot is not None else ""
+    if advice is Advice.ROLLBACK and stalled:
+        advice, advice_reason = Advice.HOLD, f"{stalled}; {why}"
     if advice is Advice.ADVANCE and holds:
         advice, advice_reason = Advice.HOLD, say_hold(holds[0])
-    ramp = _ramp(pilot, at, findings, holds, facts, verdict)
+    ramp = _ramp(pilot, at, findings, holds, facts, verdict, stalled)
     if ramp is not None:
         advice, advice_reason = ramp.advice, ramp.reasons[0]
     warnings = (
@@ -81,6 +86,20 @@ def assess(
     ), memory  # fmt: skip
 
 
+def as_of(assessment: Assessment, at: float) -> Assessment:
+    """The assessment as it may be told at `at` (Unix s): what stands on too old a slot is inconclusive, and advises to hold."""
+    stalled = slot_too_old(assessment.slot, at) if assessment.slot is not None else ""
+    if not stalled:
+        return assessment
+    ramp = assessment.ramp
+    if ramp is not None:
+        served = ramp.scheduled if ramp.observed is None else ramp.observed
+        ramp = replace(ramp, advice=Advice.HOLD, advised=served, reasons=(stalled,), next_date=None)
+    return replace(
+        assessment, verdict=Verdict.INCONCLUSIVE, reason=stalled, advice=Advice.HOLD, advice_reason=stalled, ramp=ramp
+    )  # fmt: skip
+
+
 def _ramp(
     pilot: Pilot,
     at: float,
@@ -88,13 +107,19 @@ def _ramp(
     holds: Sequence[Override],
     facts: PilotFacts,
     verdict: Verdict,
+    stalled: str,
 ) -> RampAdvice | None:
+    """`stalled`: why the latest slot does not speak of the present; what fired in it rolls nothing back then."""
     if pilot.ramp is None:
         return None
     on_the_way = [finding for finding in findings if finding.role in ON_THE_WAY]
+    fired = tuple(against(f) for f in findings if f.effect is Effect.FIRE)
     standing = Standing(
-        fired=tuple(against(f) for f in findings if f.effect is Effect.FIRE),
-        against=tuple(against(f) for f in on_the_way if f.effect is Effect.BLOCK),
+        fired=() if stalled else fired,
+        against=(
+            *((stalled, *fired) if stalled else ()),
+            *(against(f) for f in on_the_way if f.effect is Effect.BLOCK),
+        ),
         unseen=tuple(f"not known: {f.text} ({f.detail})" for f in on_the_way if f.effect is Effect.OPEN),
         held=tuple(say_hold(hold) for hold in holds),
         ready=verdict is Verdict.READY,

@@ -306,7 +306,11 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class RecordsUnavailable:
-    """The store could not be read, so nobody knows what people told. `reason` is a name, `detail` a sentence."""
+    """The store could not be read, so nobody knows what people told. `reason` is a name, `detail` a sentence.
+
+    `overrides`: the decisions as they were last read. Each holds until its own end, as nobody can revoke one meanwhile.
+    """
 
     reason: str
     detail: str
+    overrides: tuple[Override, ...] = ()

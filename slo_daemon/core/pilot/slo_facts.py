@@ -11,7 +11,7 @@ from slo_daemon.core.slo.book import LAST_SEEN
 from slo_daemon.core.slo.budget import FULL_COVERAGE, Budget, BudgetState, spent_out
 from slo_daemon.core.slo.evaluation import Evaluation, Reason
 from slo_daemon.core.slo.measure import Watched
-from slo_daemon.core.slo.measurement import Measured
+from slo_daemon.core.slo.measurement import INCOMPLETE, Measured
 from slo_daemon.core.slo.objective import Direction, Level
 from slo_daemon.core.slo.phrases import say_basis, say_evaluation, say_measured, say_share
 from slo_daemon.core.slo.query import Reading
@@ -53,6 +53,11 @@ def too_old(evaluation: Evaluation | None, slot: Slot | None, at: float) -> str:
     """Why an evaluation does not speak of the present; empty when it does."""
     if evaluation is None or slot is None or evaluation.slot.time != slot.time:
         return "not evaluated in the latest slot"
+    return slot_too_old(slot, at)
+
+
+def slot_too_old(slot: Slot, at: float) -> str:
+    """Why nothing that was evaluated in a slot speaks of the present; empty when it does."""
     age = at - slot.time
     if age > max(LONGEST_SLOT_AGE, 3 * slot.interval):
         return f"last evaluated {show_duration(age)} ago"
@@ -76,15 +81,22 @@ def _asked(readings: Iterable[tuple[str, Reading]]) -> str:
 
 
 def number_of(evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
-    """The indicator's value with the range in which it surely lies."""
+    """The indicator's value with the range in which it surely lies.
+
+    Of a window that was seen in part, what was seen speaks against the objective, but not for it: the rest may be worse.
+    """
     source, doubt = source_of(evaluation), too_old(evaluation, slot, at)
     if doubt or evaluation is None:
         return Unknown(NOT_EVALUATED, doubt, source=source)
     objective, measurement = evaluation.instance.slo.objective, evaluation.measurement
     if isinstance(measurement, Measured):
+        low, high, limit = measurement.low, measurement.high, measurement.limit
+        if evaluation.coverage is not None and evaluation.coverage < FULL_COVERAGE:
+            at_least = objective.direction is Direction.AT_LEAST
+            low, high = (-inf, high) if at_least else (low, inf)
+            limit = INCOMPLETE
         return Known(
-            measurement.value, measurement.low, measurement.high, objective.unit, measurement.total, measurement.limit,
-            source=source,
+            measurement.value, low, high, objective.unit, measurement.total, limit, source=source
         )  # fmt: skip
     return Unknown(evaluation.reason.value, evaluation.detail, unit=objective.unit, source=source)
 
@@ -154,6 +166,27 @@ def burn_rate(slo: Slo, evaluation: Evaluation | None, slot: Slot | None, at: fl
 
     ends = sorted((rate(found.low), rate(found.high)))
     return Known(rate(found.value), ends[0], ends[1], _NUMBER, found.n, found.limit, source=found.source)
+
+
+def slices_burned(evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:
+    """The burn rate of a budget that counts slices of time; its window is the lookback.
+
+    Of a window that was seen in part the slices that missed still count; the rest may all have missed.
+    """
+    found = number_of(evaluation, slot, at)
+    counted = evaluation.budget if evaluation is not None else None
+    if isinstance(found, Unknown) and found.reason != "no_traffic":
+        return found
+    if counted is None or evaluation is None or counted.tally.total <= 0.0:
+        return Unknown("no_traffic", "no slice of time was judged", unit=_NUMBER, source=found.source)
+    tally, allowed = counted.tally, counted.policy.allowed
+    share = tally.bad / tally.total
+    rate = share / allowed if allowed > 0.0 else (inf if share > 0.0 else 0.0)
+    source = source_of(evaluation, str(counted.policy.window))
+    if counted.state is BudgetState.COMPLETE:
+        return Known(rate, rate, rate, _NUMBER, tally.total, source=source, noun="slices")
+    seen = rate * min(1.0, tally.coverage)
+    return Known(rate, seen, inf, _NUMBER, tally.total, INCOMPLETE, source=source, noun="slices")
 
 
 def alert_level(state: SloState, evaluation: Evaluation | None, slot: Slot | None, at: float) -> Evidence:

@@ -21,11 +21,12 @@ from slo_daemon.core.slo.measure import Day, Watched
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One experiment. `days`: what it was computed from, to tell whether it must be computed again.
+    """One experiment. `pilot`: whose plan it was judged by; with the days in `watched` it tells whether to judge again.
 
     `watched`: its counters at the latest slot; empty when nobody has looked yet.
     """
 
+    pilot: Pilot
     metric: SuccessMetric
     experiment: ExperimentMetric
     watched: tuple[Watched, ...]
@@ -45,12 +46,12 @@ def trials_of(
         if isinstance(metric.source, ExperimentMetric):
             own = tuple(by_name[experiment_name(metric.name)])
             before = (known or {}).get(metric.name)
-            if before is None or before.metric != metric or _days(before.watched) != _days(own):
+            if before is None or before.pilot != pilot or _days(before.watched) != _days(own):
                 strata = strata_of(metric.source, pilot, own)
                 outcome = judge(metric.source, strata, left_out=left_out_days(metric.source, pilot))
-                found[metric.name] = Trial(metric, metric.source, own, strata, outcome)
+                found[metric.name] = Trial(pilot, metric, metric.source, own, strata, outcome)
             else:
-                found[metric.name] = Trial(metric, metric.source, own, before.strata, before.outcome)
+                found[metric.name] = Trial(pilot, metric, metric.source, own, before.strata, before.outcome)
     return found
 
 
@@ -63,7 +64,10 @@ def outcome_at(trial: Trial, pilot: Pilot, alpha: float) -> Outcome:
 
 
 def strata_of(experiment: ExperimentMetric, pilot: Pilot, watched: Iterable[Watched]) -> tuple[Stratum, ...]:
-    """What was counted, day by day; days on which nothing was seen are left out."""
+    """What was counted, day by day; days on which nothing was seen are left out.
+
+    A hash bucket has its place on all days: on those without a user in it, its counts are 0.
+    """
     counted: dict[date, dict[str, dict[str, Arm]]] = defaultdict(lambda: defaultdict(dict))
     for one in watched:
         labels = dict(one.instance.group)
@@ -71,12 +75,13 @@ def strata_of(experiment: ExperimentMetric, pilot: Pilot, watched: Iterable[Watc
         for seen in one.days:
             if seen.tally.coverage > 0.0:
                 counted[_date(seen)][variant][bucket] = Arm(seen.tally.total, seen.tally.good)
+    arms = (experiment.treatment, experiment.control)
+    buckets = sorted({bucket for variants in counted.values() for arm in arms for bucket in variants[arm]})
     found, none = [], Arm(0.0, 0.0)
     for day, variants in sorted(counted.items()):
         share = planned_share(experiment, pilot, day)
         treatment, control = variants[experiment.treatment], variants[experiment.control]
         if experiment.bucket:
-            buckets = sorted(treatment.keys() | control.keys())
             of_treatment = [treatment.get(bucket, none) for bucket in buckets]
             found.append(bucket_stratum(day, of_treatment, [control.get(b, none) for b in buckets], share))
         else:

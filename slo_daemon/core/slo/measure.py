@@ -30,11 +30,15 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """`slo` says what is measured; its name has a `:`. `since`: where the first day begins (Unix seconds)."""
+    """`slo` says what is measured; its name has a `:`. `since`: where the first day begins (Unix seconds).
+
+    `of`: the id of the SLO that it is about, whose groups it has; empty where it is about none.
+    """
 
     slo: Slo
     purpose: Purpose = Purpose.VALUE
     since: float = 0.0
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

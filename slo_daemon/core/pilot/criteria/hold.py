@@ -9,7 +9,8 @@
 | not known, once | it pauses |
 | not known, or no evaluation, twice in a row | it stops at 0 |
 
-A slot that is evaluated twice counts once, and an older one not at all.
+A slot that is evaluated twice counts once, and one shortly before it not at all. One long before it means that the clock was
+set back: what was known is of no known time, so all begins anew.
 """
 
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class Hold:
 def held(previous: Hold | None, truth: Truth, slot: Slot) -> Hold:
     """The clock after a slot in which the comparison, taken alone, was `truth`."""
     at = slot.time
+    if previous is not None and previous.at - at > slot.interval:
+        previous = None
     if previous is not None and at < previous.at:
         return previous
     if truth is Truth.FALSE:

@@ -6,10 +6,11 @@
 | fired | stays fired | clears once it was false for `clear_for` | stays fired; neither clears nor starts anew |
 
 What stood false counts from evaluation to evaluation: time in which nothing was evaluated, or nothing known, counts for
-nothing. A slot that is evaluated twice counts once, and an older one not at all.
+nothing. A slot that is evaluated twice counts once, and one shortly before it not at all. One long before it means that the
+clock was set back: what was fired stays fired, and all times begin anew.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from slo_daemon.core.pilot.truth import Truth
@@ -68,7 +69,9 @@ def watch(
     at = slot.time
     if previous is None:
         previous = WatchState(truth, at, at, at)
-    if at < previous.at:
+    if previous.at - at > slot.interval:
+        previous = _set_back(previous, at)
+    elif at < previous.at:
         return previous
     fired, clearing = _fired(previous, truth, slot, clear_for)
     seen = previous.seen if truth is Truth.UNKNOWN else at
@@ -80,6 +83,14 @@ def watch(
         fired=fired,
         clearing=clearing,
         blind=truth is Truth.UNKNOWN and at - seen >= blind_for,
+    )
+
+
+def _set_back(previous: WatchState, at: float) -> WatchState:
+    """The same memory with no time in it that lies in the future."""
+    fired = None if previous.fired is None else min(previous.fired, at)
+    return replace(
+        previous, since=min(previous.since, at), at=at, seen=min(previous.seen, at), fired=fired, clearing=0.0
     )
 
 
