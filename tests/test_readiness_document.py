@@ -75,9 +75,7 @@ CASES = {
     "an SLO cannot be told": Case(slos="failed"),
     "a trigger cannot see": Case(trigger="user_satisfaction < 3.0"),
     "a trigger has fired": Case(incidents=OPEN),
-    "a trigger is true, and waived": Case(
-        incidents=OPEN, overrides=(override(OverrideKind.WAIVE, TRIGGER),)
-    ),
+    "a trigger is true, and waived": Case(incidents=OPEN, overrides=(override(OverrideKind.WAIVE, TRIGGER),)),
     "a person holds the rollout": Case(overrides=(HOLD,)),
     "a person holds the rollout, a trigger has fired": Case(incidents=OPEN, overrides=(HOLD,)),
     "the store cannot be read": Case(go_live="pilot_age > 1d", trigger="pilot_age > 3650d", store=False),
@@ -102,14 +100,14 @@ def slos_of(case: Case, pilot: Pilot) -> list[Judged]:
     if case.slos == "failed":
         first = pilot.slos[0]
         failed = Failed("q", FailReason.TIMEOUT, "no answer within 5 s")
-        views[0] = view(first, {name: failed for name in all_readings(first, {})})
+        views[0] = view(first, dict.fromkeys(all_readings(first, {}), failed))
     return judged(*views) if case.slot else [replace(one, evaluation=None) for one in judged(*views)]
 
 
 def assessed(case: Case) -> Assessment:
     pilot = pilot_of(case)
     (observed,) = [one.slo for one in measures_of(pilot) if one.slo.name == OBSERVED]
-    shown = view(observed, {name: one_number(0.10) for name in all_readings(observed, {})})
+    shown = view(observed, dict.fromkeys(all_readings(observed, {}), one_number(0.10)))
     assert shown.evaluation is not None
     watched = [Watched(shown.instance, shown.evaluation)]
     records: Records | RecordsUnavailable = replace(
