@@ -190,7 +190,7 @@ def seed_pilot() -> Pilot:
 
 
 def plain_pilot(slos: Sequence[Slo] = ()) -> Pilot:
-    """A pilot without anything that this version does not judge: it can become READY."""
+    """A pilot with SLOs and nothing else: it can become READY by them alone."""
     return Pilot("plain", "Plain", Stage.CANARY, START, timedelta(weeks=8), tuple(slos) or seed_slos("plain"))
 
 

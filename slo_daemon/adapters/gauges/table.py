@@ -99,9 +99,7 @@ _FAMILIES = (
         "The slot in which the SLO was last seen with usable data.",
     ),
     Family("slo_info", _G, (*_SLO, "sli", "objective", "window", "runbook"), "What the SLO is; always 1."),
-    Family(
-        "pilot_ready", _G, _PILOT, "1 while the pilot's rollout may widen; 0 also when that is not known."
-    ),
+    Family("pilot_ready", _G, _PILOT, "1 while the verdict is READY; 0 also when that is not known."),
     Family("pilot_verdict", _G, (*_PILOT, "verdict"), "1 for the verdict of the latest assessment."),
     Family(
         "pilot_criterion",
