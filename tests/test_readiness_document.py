@@ -130,7 +130,7 @@ def test_every_case_stands_on_the_page() -> None:
     assert [row[0] for row in rows(section(PAGE, "Every case"), "case")] == list(CASES)
 
 
-def test_while_the_store_cannot_be_read_a_waived_trigger_that_is_true_fires() -> None:
+def test_a_waiver_that_was_never_read_cannot_keep_a_true_trigger_from_firing() -> None:
     always = "pilot_age > 1d"
     waiver = override(OverrideKind.WAIVE, always)
     assert assessed(Case(trigger=always, overrides=(waiver,))).fired == ()

@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_daemon.adapters.memory_store import MemoryStore
-from slo_daemon.backtesting.past import PastRecords, PastStore, ReplayClock
-from slo_daemon.core.pilot.records import Feedback, Incident, NewFeedback, NewIncident, Severity
+from slo_daemon.backtesting.past import PastRecords, PastStore
+from slo_daemon.core.pilot.records import (
+    WEEK,
+    Feedback,
+    Incident,
+    NewFeedback,
+    NewIncident,
+    Records,
+    RecordsQuery,
+    Severity,
+)
 from slo_daemon.ports import Act, StoreError
 
 P = "p"
@@ -25,19 +34,20 @@ def rating(number: int, at: float, user: str, stars: int) -> Feedback:
     return Feedback(number, P, user, stars, "", at, at, {})
 
 
-def store(
-    at: float, *incidents: Incident, feedback: tuple[Feedback, ...] = ()
-) -> tuple[ReplayClock, PastStore]:
-    clock = ReplayClock(at)
-    return clock, PastStore(clock, PastRecords(incidents, feedback))
+def store(*incidents: Incident, feedback: tuple[Feedback, ...] = ()) -> PastStore:
+    return PastStore(PastRecords(incidents, feedback))
+
+
+def records(past: PastStore, at: float) -> Records:
+    """What it tells as of a time."""
+    return past.records(P, RecordsQuery(at, frozenset({WEEK, 30.0})))
 
 
 def test_an_incident_is_open_from_its_start_until_it_was_resolved() -> None:
-    clock, past = store(0.0, incident(1, 100.0, 200.0))
+    past = store(incident(1, 100.0, 200.0))
     told = []
     for at in (99.0, 100.0, 199.0, 200.0):
-        clock.at = at
-        found = past.records(P, since=0.0).incidents
+        found = records(past, at).incidents
         told.append(
             (
                 found.total,
@@ -47,27 +57,22 @@ def test_an_incident_is_open_from_its_start_until_it_was_resolved() -> None:
         )
 
     assert told == [(0, 0, 0), (1, 1, 0), (1, 1, 0), (1, 0, 1)]
-    clock.at = 150.0
-    (seen,) = past.incidents(P)
+    (seen,) = records(past, 150.0).incidents.recent
     assert (seen.resolved, seen.resolution) == (False, None), "how it ended was not known yet"
 
 
 def test_ratings_count_from_the_time_they_were_given_and_the_newest_of_a_user_counts() -> None:
-    ratings = (rating(1, 10.0, "a", 2), rating(2, 20.0, "b", 4), rating(3, 30.0, "a", 5))
-    clock, past = store(0.0, feedback=ratings)
-    told = []
-    for at in (5.0, 10.0, 25.0, 30.0):
-        clock.at = at
-        found = past.records(P, since=0.0).ratings
-        told.append((found.count, found.total))
+    past = store(feedback=(rating(1, 10.0, "a", 2), rating(2, 20.0, "b", 4), rating(3, 30.0, "a", 5)))
+    told = [
+        (found.count, found.total) for at in (5.0, 10.0, 25.0, 30.0) for found in [records(past, at).ratings]
+    ]
 
     assert told == [(0, 0), (1, 2), (2, 6), (2, 9)]
 
 
 def test_where_nobody_was_asked_the_store_says_so() -> None:
-    past = PastStore(ReplayClock(0.0), PastRecords())
     with pytest.raises(StoreError, match="given no incidents"):
-        past.records(P, since=0.0)
+        records(PastStore(PastRecords()), 0.0)
 
 
 @given(
@@ -86,14 +91,12 @@ def test_at_every_time_it_tells_what_a_store_would_that_was_told_until_then(
         for n, (start, length, severity) in enumerate(spans, 1)
     )
     feedback = tuple(rating(n, at, user, stars) for n, (at, user, stars) in enumerate(given_at, 1))
-    clock, past = store(0.0, *incidents, feedback=feedback)
+    past = store(*incidents, feedback=feedback)
 
-    for at in times:  # in any order: the clock may go back between two replays
-        clock.at = at
-        since = at - 30.0
-        found, expected = past.records(P, since), told_until(at, incidents, feedback).records(P, since)
-        assert found.ratings.count == expected.ratings.count
-        assert found.ratings.total == expected.ratings.total
+    for at in times:  # in any order
+        query = RecordsQuery(at, frozenset({WEEK, 30.0}))
+        found, expected = records(past, at), told_until(at, incidents, feedback).records(P, query)
+        assert found.ratings.votes == expected.ratings.votes
         assert replace(found.incidents, recent=()) == replace(expected.incidents, recent=())
 
 

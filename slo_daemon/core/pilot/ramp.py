@@ -77,9 +77,11 @@ def advise(
         return told(Advice.ROLLBACK, 0.0, standing.fired)
     if today < pilot.start:
         return told(Advice.HOLD, 0.0, [f"the pilot starts on {pilot.start}"], _midnight(pilot.start))
+    # To hold is not to narrow: where more is served than the last step of the plan, that is held.
+    present = step if now <= step + _slack(step) else round(min(now, EVERYBODY), 3)
     against = (*standing.held, *standing.against, *standing.unseen)
     if against:
-        return told(Advice.HOLD, step, against)
+        return told(Advice.HOLD, present, against)
     if now >= EVERYBODY - LEAST_SLACK:
         return told(Advice.HOLD, EVERYBODY, ["everybody is served already"])
     following = next((share for share in _shares(ramp) if share > step + _slack(step)), EVERYBODY)
@@ -88,7 +90,7 @@ def advise(
     if following == EVERYBODY and step >= ramp.maximum - _slack(ramp.maximum):
         return told(
             Advice.HOLD,
-            step,
+            present,
             [f"{say_share(step)} is the last step of the plan; more waits for the verdict READY"],
         )
     if following <= scheduled + _slack(scheduled):
@@ -99,7 +101,7 @@ def advise(
             [f"{behind}{say_share(scheduled)} are planned, and nothing speaks against it"],
             at,
         )
-    return told(Advice.HOLD, step, *_until_planned(pilot, ramp, today, following, observed, scheduled))
+    return told(Advice.HOLD, present, *_until_planned(pilot, ramp, today, following, observed, scheduled))
 
 
 def _until_planned(

@@ -94,6 +94,12 @@ def test_the_last_step_waits_for_the_verdict() -> None:
     assert (ready.advice, ready.advised) == (Advice.ADVANCE, 1.0)
 
 
+def test_to_hold_is_not_to_narrow_what_is_served_beyond_the_plan() -> None:
+    found = advice(40, 0.9, Standing(against=("SLOs not met",)))
+    assert (found.advice, found.advised) == (Advice.HOLD, 0.9)
+    assert advice(40, 1.0).advised == 1.0
+
+
 def test_with_every_criterion_met_the_next_step_need_not_wait_for_its_day() -> None:
     found = advice(9, 0.10, Standing(ready=True))
     assert (found.advice, found.advised) == (Advice.ADVANCE, 0.15)
