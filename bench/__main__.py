@@ -1,4 +1,4 @@
-"""`python -m bench run`, `soak`, `statistics` or `tables`; make has goals for the first three.
+"""`python -m bench run`, `soak`, `statistics`, `assess` or `tables`; make has goals for the first three.
 
 Options are variables: see docs/performance.md and, for statistics, docs/experiments.md.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.asking import QueryError
+from bench.assess import assess_costs
 from bench.document import DocumentError, bench_tables, soak_tables, write_tables
 from bench.facts import ROOT
 from bench.goals import all_reached
@@ -49,10 +50,12 @@ def main(arguments: list[str], variables: Mapping[str, str]) -> int:
             action = _soak
         case ["statistics"]:
             action = _statistics
+        case ["assess"]:
+            action = _assess
         case ["tables"]:
             action = _tables
         case _:
-            console.print("usage: python -m bench run|soak|statistics|tables")
+            console.print("usage: python -m bench run|soak|statistics|assess|tables")
             return _USAGE
     try:
         action(console, variables)
@@ -66,6 +69,12 @@ def main(arguments: list[str], variables: Mapping[str, str]) -> int:
         console.print("stopped; nothing was recorded")
         return 130
     return 0
+
+
+def _assess(console: Console, variables: Mapping[str, str]) -> None:
+    del variables  # it has none
+    for cost in assess_costs(console.print):
+        console.print(f"{cost.seconds * 1000:10,.0f} ms  {cost.what}")
 
 
 def _run(console: Console, variables: Mapping[str, str]) -> None:

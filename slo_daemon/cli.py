@@ -8,6 +8,7 @@ from slo_daemon import __version__
 from slo_daemon.adapters import logs
 from slo_daemon.commands import backtest, demo, documents, history, look, serve
 from slo_daemon.commands.gate import gate
+from slo_daemon.commands.overrides import override_app
 from slo_daemon.commands.records import feedback_app, incident_app
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ for command in (
     app.command(command.__name__)(command)
 app.add_typer(incident_app)
 app.add_typer(feedback_app)
+app.add_typer(override_app)
 
 
 def _version(wanted: bool) -> None:

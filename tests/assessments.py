@@ -46,5 +46,5 @@ def assessed(
     verdict, advice, why = conclude(findings)
     return Assessment(
         pilot, at, slot, verdict, advice, why, findings, (), RecordsUnavailable("none", "none"), None,
-        ramp, tuple(holds),
+        why, ramp, tuple(holds),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from slo_daemon.core.pilot.criteria.parse import parse
+from slo_daemon.core.pilot.facts import Judged
 from slo_daemon.core.pilot.pilot import (
     Cohort,
     Contact,
@@ -17,10 +18,12 @@ from slo_daemon.core.pilot.pilot import (
     Ramp,
     RampStep,
     Role,
+    Split,
+    SplitKind,
     Stage,
     SuccessMetric,
 )
-from slo_daemon.core.pilot.readiness import Judged, assess
+from slo_daemon.core.pilot.readiness import assess
 from slo_daemon.core.pilot.records import (
     WEEK,
     Feedback,
@@ -36,6 +39,7 @@ from slo_daemon.core.quantity import parse_quantity
 from slo_daemon.core.slo.book import Entry, entry_of
 from slo_daemon.core.slo.evaluation import Evaluation, evaluate
 from slo_daemon.core.slo.feed import Feed
+from slo_daemon.core.slo.measure import Watched
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import (
     MARK,
@@ -148,9 +152,7 @@ def seed_pilot() -> Pilot:
             SuccessMetric(
                 "zero_result_rate",
                 MeasuredMetric(
-                    Ratio(
-                        parse_selector("search_zero_results_total"), searches, counts_good=False, as_good=False
-                    ),
+                    Ratio(parse_selector("search_zero_results_total"), searches, counts_good=False, as_good=False),
                     Window(86_400),
                 ),
                 at_most("15%"),
@@ -158,11 +160,8 @@ def seed_pilot() -> Pilot:
             SuccessMetric(
                 "conversion_lift",
                 ExperimentMetric(
-                    parse_selector("search_exposed_users_total"),
-                    parse_selector("search_converted_users_total"),
-                    "variant",
-                    "control",
-                    "treatment",
+                    parse_selector("search_exposed_users_total"), parse_selector("search_converted_users_total"),
+                    "variant", "control", "treatment", split=Split(SplitKind.RAMP),
                 ),
                 at_least("15%"),
             ),
@@ -324,9 +323,10 @@ def snapshot_of(
     slot: Slot | None = SLOT,
     at: float | None = None,
     source: SourceView | None = SourceView(True, "", "", 0.02),  # noqa: B008
+    watched: Sequence[Watched] = (),
 ) -> Snapshot:
-    """A snapshot of one assessed pilot."""
-    assessed = assess(pilot, slot, at if at is not None else NOW, judged(*views), records)
+    """A snapshot of one assessed pilot. `watched`: see tests.watching."""
+    assessed, _ = assess(pilot, slot, at if at is not None else NOW, judged(*views), records, watched)
     return Snapshot(
         Specification(pilot.slos, (pilot,), "3f9a1c07d2e84b65"),
         slot,
@@ -335,6 +335,7 @@ def snapshot_of(
         {pilot.name: assessed},
         queries=9,
         samples=812,
+        measures={one.instance.id: one for one in watched},
     )
 
 
@@ -363,8 +364,7 @@ def incidents_of(*incidents: Incident) -> IncidentSummary:
         resolved_by_severity={s: sum(i.severity is s and i.resolved for i in incidents) for s in Severity},
         started={
             WEEK: {
-                severity: sum(i.severity is severity and i.started_at >= NOW - WEEK for i in incidents)
-                for severity in Severity
+                s: sum(i.severity is s and i.started_at >= NOW - WEEK for i in incidents) for s in Severity
             }
         },
         recent=tuple(newest[:10]),

@@ -9,8 +9,8 @@ import pytest
 import typer
 
 from slo_daemon.cli import app
+from slo_daemon.commands.daemon import TOKEN_VARIABLE
 from slo_daemon.commands.exit_codes import Exit
-from slo_daemon.commands.records import TOKEN_VARIABLE
 from slo_daemon.settings import variables
 from tests.documents import DOCS, PAGES, ROOT, Block, blocks, codes, first_codes, name, prose, rows, text_of
 

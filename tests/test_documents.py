@@ -16,11 +16,12 @@ import yaml
 from slo_daemon.adapters.gauges.self_metrics import STORE_REASONS
 from slo_daemon.adapters.gauges.table import FAMILIES
 from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_groups, rule_text
-from slo_daemon.core.pilot import readiness
-from slo_daemon.core.pilot.gates import GateReason
+from slo_daemon.core.pilot import defaults
 from slo_daemon.core.pilot.criteria.judge import CriterionReason
 from slo_daemon.core.pilot.experiment.lift import LiftReason
-from slo_daemon.core.pilot.verdict import NOT_JUDGED
+from slo_daemon.core.pilot.findings import FIRED
+from slo_daemon.core.pilot.gates import GateReason
+from slo_daemon.core.pilot.slo_facts import FactReason
 from slo_daemon.core.quantity import UNITS, show_duration
 from slo_daemon.core.shapes import NOT_EVALUATED
 from slo_daemon.core.slo.evaluation import Reason
@@ -28,6 +29,7 @@ from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.query import FailReason
 from slo_daemon.core.slo.sli import KINDS
 from slo_daemon.core.slo.state import TransitionReason
+from slo_daemon.core.slo.streak import StreakReason
 from slo_daemon.demo.servers import find_binary
 from slo_daemon.settings import load_settings, variables
 from slo_daemon.spec import SpecError, load
@@ -254,7 +256,7 @@ def test_every_refusal_has_its_line() -> None:
     assert told == {(str(status), reason) for status, reason in refusals()} | by_framework
 
 
-FINDING_REASONS = set(re.findall(r"Truth\.[A-Z]+,\s*\"([a-z_]+)\"", inspect.getsource(readiness)))
+FINDING_REASONS = set(re.findall(r"Truth\.[A-Z]+,\s*\"([a-z_]+)\"", inspect.getsource(defaults)))
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,8 @@ FINDING_REASONS = set(re.findall(r"Truth\.[A-Z]+,\s*\"([a-z_]+)\"", inspect.gets
         ("Reasons of an evaluation", {*Reason, NOT_EVALUATED}),
         ("Reasons of failed queries", {*FailReason}),
         ("Reasons of a level", {*TransitionReason}),
-        ("Reasons of a criterion", FINDING_REASONS | {"store_unavailable", NOT_JUDGED}),
+        ("Reasons of a criterion", FINDING_REASONS | {"store_unavailable", FIRED}),
+        ("Reasons of facts", {*FactReason, *StreakReason}),
         ("Reasons of a gate", {*GateReason}),
         ("Reasons of the criterion language", {*CriterionReason}),
         ("Reasons of an experiment", {*LiftReason}),
@@ -279,7 +282,7 @@ def test_every_state_and_reason_has_its_line(heading: str, known: set[str]) -> N
 def test_every_event_of_the_log_has_its_line() -> None:
     sources = [file.read_text(encoding="utf-8") for file in (ROOT / "slo_daemon").rglob("*.py")]
     logged = re.compile(
-        r"\b(?:log\.(?:debug|info|warning|error|exception)|tell)\(\s*\"([a-z_]+)\"|_told\(pilot, \"([a-z_]+)\""
+        r"\b(?:log\.(?:debug|info|warning|error|exception)|tell)\(\s*\"([a-z_]+)\"|\btold\(pilot, \"([a-z_]+)\""
     )
     known = {first or second for source in sources for first, second in logged.findall(source)}
 

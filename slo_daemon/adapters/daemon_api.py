@@ -1,4 +1,4 @@
-"""A client of a running daemon's API: what `slo-daemon incident`, `feedback` and `gate` speak.
+"""A client of a running daemon's API: what `slo-daemon incident`, `feedback`, `override` and `gate` speak.
 
 A write carries an Idempotency-Key and is repeated with the same key while the daemon is busy or the connection breaks:
 however often it arrives, it is recorded once.
@@ -16,6 +16,7 @@ from slo_daemon import __version__
 
 ATTEMPTS = 4
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two bytes of the answer
+IMPORT_TIMEOUT = (5.0, 120.0)
 LONGEST_WAIT = 5.0  # seconds between two attempts
 _AGAIN = frozenset({429, 503})
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -98,6 +99,25 @@ class DaemonApi:
             raise self._stranger()
         return found
 
+    def import_file(self, pilot: str, what: str, content: bytes, media_type: str, key: str) -> Json:
+        """How many rows of a file were recorded. `what`: `incidents` or `feedback`; `key`: of the content."""
+        headers = {"Idempotency-Key": key, "Content-Type": media_type}
+        path = _pilot_path(pilot, what, "import")
+        return self._send("POST", path, data=content, headers=headers, timeout=IMPORT_TIMEOUT)
+
+    def add_override(self, pilot: str, fields: Mapping[str, object]) -> Json:
+        """The recorded override."""
+        return self._write("POST", _pilot_path(pilot, "overrides"), fields)
+
+    def revoke_override(self, pilot: str, override_id: int, by: str) -> Json:
+        """The revoked override."""
+        path = _pilot_path(pilot, "overrides", str(override_id))
+        return self._send("DELETE", path, params={"by": by}, headers={"Idempotency-Key": str(uuid4())})
+
+    def overrides(self, pilot: str, limit: int) -> list[Json]:
+        """The latest, newest first."""
+        return self._list(_pilot_path(pilot, "overrides"), "overrides", limit)
+
     def close(self) -> None:
         """Give the connections back."""
         self._session.close()
@@ -111,12 +131,14 @@ class DaemonApi:
             raise self._stranger()
         return found
 
-    def _send(self, method: str, path: str, **options: Any) -> Json:
+    def _send(
+        self, method: str, path: str, *, timeout: tuple[float, float] = TIMEOUT, **options: Any
+    ) -> Json:
         last = ""
         for attempt in range(ATTEMPTS):
             try:
                 answer = self._session.request(
-                    method, f"{self._url}{path}", timeout=TIMEOUT, allow_redirects=False, **options
+                    method, f"{self._url}{path}", timeout=timeout, allow_redirects=False, **options
                 )
             except _BROKEN as error:
                 last = f"cannot reach {self._url} ({_said(error)})"

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from slo_daemon.core.alert import ALERT_NAMES, GROUP_LABEL, SOURCE_DOWN, Links, dashboard_of, report_of
+from slo_daemon.core.pilot.alert_reports import OWN_LABEL, OWN_VALUE
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.objective import Level
 
@@ -285,7 +286,7 @@ def _daemon_rules(options: RuleOptions) -> list[dict[str, Any]]:
         {
             "alert": "SLOWatchdog",
             "expr": f"{heartbeat} < {options.heartbeat_age}",
-            "labels": {"severity": "none"},
+            "labels": {"severity": "none", OWN_LABEL: OWN_VALUE},
             "annotations": {
                 "summary": "slo-daemon evaluates, and alerts get through",
                 "description": "This alert always fires. Route it to a receiver outside that calls for help when it stops.",
@@ -328,7 +329,7 @@ def _alert(
             f"{{{{ if $own }}}}{{{{ $own }}}}{{{{ else }}}}{runbook}{{{{ end }}}}"
         )
     annotations["runbook_url"] = runbook
-    rule["labels"] = {"severity": severity.word, **(labels or {})}
+    rule["labels"] = {"severity": severity.word, OWN_LABEL: OWN_VALUE, **(labels or {})}
     rule["annotations"] = {key: text for key, text in annotations.items() if text}
     return rule
 

@@ -24,6 +24,7 @@ from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.backtesting.past import PastRecords
 from slo_daemon.backtesting.run import Plan, Watch, plan, run
 from slo_daemon.commands.backtest_text import told
+from slo_daemon.commands.daemon import TOKEN_VARIABLE
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.commands.options import (
     ConfigOption,
@@ -37,7 +38,6 @@ from slo_daemon.commands.options import (
     settings_of,
     told_problems,
 )
-from slo_daemon.commands.records import TOKEN_VARIABLE
 from slo_daemon.core.backtest.shape import backtest_json
 from slo_daemon.core.backtest.svg import timeline_svg
 from slo_daemon.core.quantity import QuantityError, parse_duration

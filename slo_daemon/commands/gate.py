@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 from slo_daemon.adapters.daemon_api import DaemonApi, DaemonRefusedError, DaemonUnreachableError
+from slo_daemon.commands.daemon import DEFAULT_URL, UrlOption
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.commands.options import Output, OutputOption, complain
-from slo_daemon.commands.records import DEFAULT_URL, UrlOption
 from slo_daemon.core.pilot.gates import Gate, GateReason, GateVerdict
 from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.core.quantity import QuantityError, parse_duration, show_duration

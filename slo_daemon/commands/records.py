@@ -1,25 +1,29 @@
 """`slo-daemon incident` and `slo-daemon feedback`: tell a running daemon what happened, and list what was told."""
 
-import json
-import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from slo_daemon.adapters.daemon_api import DaemonApi, DaemonRefusedError, DaemonUnreachableError
+from slo_daemon.commands.daemon import (
+    DEFAULT_URL,
+    LimitOption,
+    PilotOption,
+    ReporterOption,
+    TokenOption,
+    UrlOption,
+    daemon_at,
+    end,
+    field_of,
+    given,
+    moment,
+    table,
+    tell,
+)
 from slo_daemon.commands.exit_codes import Exit
+from slo_daemon.commands.import_file import FileArgument, import_file
 from slo_daemon.commands.options import Output, OutputOption
 from slo_daemon.core.pilot.records import Severity
-from slo_daemon.core.slo.phrases import visible
-
-DEFAULT_URL = "http://127.0.0.1:9750"
-TOKEN_VARIABLE = "SLO_DAEMON_TOKEN"  # noqa: S105
-LONGEST_TOKEN = 4_096  # bytes
-_NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 incident_app = typer.Typer(
     name="incident", no_args_is_help=True, help="Record, resolve and list incidents of a pilot."
@@ -27,20 +31,6 @@ incident_app = typer.Typer(
 feedback_app = typer.Typer(
     name="feedback", no_args_is_help=True, help="Record and list users' ratings of a pilot."
 )
-
-
-PilotOption = Annotated[str, typer.Option("--pilot", help="Name of the pilot (metadata.name).")]
-UrlOption = Annotated[str, typer.Option("--url", envvar="SLO_DAEMON_URL", help="Where the daemon listens.")]
-TokenOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--token-file", help=f"File that holds the token. Without it: the environment's {TOKEN_VARIABLE}."
-    ),
-]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many at most.")]
-ReporterOption = Annotated[
-    str | None, typer.Option("--reporter", help="Who says so; kept in the daemon's audit record.")
-]
 
 
 @incident_app.command("add")
@@ -62,12 +52,12 @@ def add_incident(
         "title": title,
         "severity": severity.value,
         "description": description,
-        "started_at": _moment(started_at),
+        "started_at": moment(started_at),
         "reporter": reporter,
     }
-    with _daemon(url, token_file) as daemon:
-        record = daemon.add_incident(pilot, _given(fields))
-    _tell(output, record, lambda: f"incident {record['id']} recorded: {_incident_line(record)}")
+    with daemon_at(url, token_file) as daemon:
+        record = daemon.add_incident(pilot, given(fields))
+    tell(output, record, lambda: f"incident {record['id']} recorded: {_incident_line(record)}")
 
 
 @incident_app.command("resolve")
@@ -82,10 +72,10 @@ def resolve_incident(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Mark an incident as resolved."""
-    fields = _given({"resolved_at": _moment(at), "reporter": reporter}) | {"resolution": resolution}
-    with _daemon(url, token_file) as daemon:
+    fields = given({"resolved_at": moment(at), "reporter": reporter}) | {"resolution": resolution}
+    with daemon_at(url, token_file) as daemon:
         record = daemon.change_incident(pilot, incident_id, fields)
-    _tell(output, record, lambda: f"incident {record['id']} resolved: {_incident_line(record)}")
+    tell(output, record, lambda: f"incident {record['id']} resolved: {_incident_line(record)}")
 
 
 @incident_app.command("list")
@@ -97,14 +87,14 @@ def list_incidents(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """The latest incidents, newest first."""
-    with _daemon(url, token_file) as daemon:
+    with daemon_at(url, token_file) as daemon:
         found = daemon.incidents(pilot, limit)
-    rows = [[str(i.get("id")), _of(i, "started_at"), _of(i, "severity"), _of(i, "state"), _of(i, "title")]
+    rows = [[str(i.get("id")), field_of(i, "started_at"), field_of(i, "severity"), field_of(i, "state"), field_of(i, "title")]
             for i in found]  # fmt: skip
-    _tell(
+    tell(
         output,
         {"incidents": found},
-        lambda: _table(["ID", "STARTED", "SEVERITY", "STATE", "TITLE"], rows) if rows else "no incident",
+        lambda: table(["ID", "STARTED", "SEVERITY", "STATE", "TITLE"], rows) if rows else "no incident",
     )
 
 
@@ -114,6 +104,12 @@ def add_feedback(
     user: Annotated[str, typer.Option("--user", help="The user's id; the newest rating of a user counts.")],
     rating: Annotated[int, typer.Option("--rating", min=1, max=5, help="1 (worst) to 5 (best).")],
     text: Annotated[str, typer.Option("--text", help="What the user said.")] = "",
+    cohort: Annotated[
+        str | None, typer.Option("--cohort", help="The user's cohort, one of the pilot's.")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option("--variant", help="The user's variant, one of the pilot's.")
+    ] = None,
     context: Annotated[
         list[str] | None, typer.Option("--context", help="key=value; may be given several times.")
     ] = None,
@@ -130,11 +126,13 @@ def add_feedback(
         "rating": rating,
         "text": text,
         "context": _pairs(context or []),
-        "given_at": _moment(given_at),
+        "given_at": moment(given_at),
+        "cohort": cohort,
+        "variant": variant,
     }
-    with _daemon(url, token_file) as daemon:
-        record = daemon.add_feedback(pilot, _given(fields))
-    _tell(output, record, lambda: f"feedback {record['id']} recorded: {record['rating']}/5")
+    with daemon_at(url, token_file) as daemon:
+        record = daemon.add_feedback(pilot, given(fields))
+    tell(output, record, lambda: f"feedback {record['id']} recorded: {record['rating']}/5")
 
 
 @feedback_app.command("list")
@@ -146,61 +144,61 @@ def list_feedback(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """The latest ratings, newest first. Needs the token of the role feedback: they carry users' ids."""
-    with _daemon(url, token_file) as daemon:
+    with daemon_at(url, token_file) as daemon:
         found = daemon.feedback(pilot, limit)
-    rows = [[str(f.get("id")), _of(f, "given_at"), f"{f.get('rating')}/5", _of(f, "user"), _of(f, "text")]
+    rows = [[str(f.get("id")), field_of(f, "given_at"), f"{f.get('rating')}/5", field_of(f, "user"), field_of(f, "text")]
             for f in found]  # fmt: skip
-    _tell(
+    tell(
         output,
         {"feedback": found},
-        lambda: _table(["ID", "GIVEN", "RATING", "USER", "TEXT"], rows) if rows else "no feedback",
+        lambda: table(["ID", "GIVEN", "RATING", "USER", "TEXT"], rows) if rows else "no feedback",
     )
 
 
-@contextmanager
-def _daemon(url: str, token_file: Path | None) -> Iterator[DaemonApi]:
-    """The daemon; what goes wrong with it becomes a message and an exit code."""
-    try:
-        daemon = DaemonApi(url, _token(token_file))
-    except ValueError as error:
-        raise _end(Exit.USAGE, str(error)) from None
-    try:
-        yield daemon
-    except DaemonRefusedError as error:
-        raise _end(Exit.USAGE, str(error)) from None
-    except DaemonUnreachableError as error:
-        raise _end(Exit.UNREACHABLE, str(error)) from None
-    finally:
-        daemon.close()
+@incident_app.command("change")
+def change_incident(
+    incident_id: Annotated[int, typer.Argument(min=1, metavar="ID", help="As told when it was recorded.")],
+    pilot: PilotOption,
+    severity: Annotated[Severity | None, typer.Option("--severity", help="How bad it is.")] = None,
+    description: Annotated[str | None, typer.Option("--description", help="More words.")] = None,
+    reporter: ReporterOption = None,
+    url: UrlOption = DEFAULT_URL,
+    token_file: TokenOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Change an incident; what is not given stays."""
+    fields = {
+        "severity": None if severity is None else severity.value,
+        "description": description,
+        "reporter": reporter,
+    }
+    with daemon_at(url, token_file) as daemon:
+        record = daemon.change_incident(pilot, incident_id, given(fields))
+    tell(output, record, lambda: f"incident {record['id']} changed: {_incident_line(record)}")
 
 
-def _token(token_file: Path | None) -> str | None:
-    """From the file, else from the environment; None when there is neither. Never from an option: others see those."""
-    if token_file is None:
-        return os.environ.get(TOKEN_VARIABLE, "").strip() or None
-    try:
-        with token_file.open("rb") as file:
-            text = file.read(LONGEST_TOKEN + 1)
-    except OSError as error:
-        raise _end(Exit.USAGE, f"--token-file {token_file}: {error.strerror or error}") from None
-    if len(text) > LONGEST_TOKEN:
-        raise _end(Exit.USAGE, f"--token-file {token_file}: more than {LONGEST_TOKEN} bytes are no token")
-    return text.decode("utf-8", errors="replace").strip()
+@incident_app.command("import")
+def import_incidents(
+    file: FileArgument,
+    pilot: PilotOption,
+    url: UrlOption = DEFAULT_URL,
+    token_file: TokenOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Record all incidents of a CSV or JSON file, or none of them."""
+    import_file("incidents", file, pilot, url, token_file, output)
 
 
-def _end(code: Exit, message: str) -> typer.Exit:
-    for line in message.split("\n"):
-        typer.echo(visible(line) if not line.startswith("  ") else f"  {visible(line)}", err=True)
-    return typer.Exit(code)
-
-
-def _given(fields: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _moment(text: str | None) -> float | str | None:
-    """Unix seconds as a number; anything else is for the daemon to understand."""
-    return float(text) if text is not None and _NUMBER.fullmatch(text) else text
+@feedback_app.command("import")
+def import_feedback(
+    file: FileArgument,
+    pilot: PilotOption,
+    url: UrlOption = DEFAULT_URL,
+    token_file: TokenOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Record all ratings of a CSV or JSON file, or none of them."""
+    import_file("feedback", file, pilot, url, token_file, output)
 
 
 def _pairs(context: Sequence[str]) -> dict[str, str]:
@@ -208,27 +206,10 @@ def _pairs(context: Sequence[str]) -> dict[str, str]:
     for text in context:
         key, equals, value = text.partition("=")
         if not equals or not key or key in pairs:
-            raise _end(Exit.USAGE, f"--context {text!r}: write key=value, each key once")
+            raise end(Exit.USAGE, f"--context {text!r}: write key=value, each key once")
         pairs[key] = value
     return pairs
 
 
-def _tell(output: Output, value: object, text: Callable[[], str]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False) if output is Output.JSON else text())
-
-
 def _incident_line(record: Mapping[str, Any]) -> str:
-    return f"{_of(record, 'severity')}, {_of(record, 'state')}, since {_of(record, 'started_at')}: {_of(record, 'title')}"
-
-
-def _of(record: Mapping[str, Any], name: str) -> str:
-    """A field for a terminal: what others wrote must not steer it."""
-    return visible(str(record.get(name, "")))
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)
-    )
-    return "\n".join(line.rstrip() for line in lines)
+    return f"{field_of(record, 'severity')}, {field_of(record, 'state')}, since {field_of(record, 'started_at')}: {field_of(record, 'title')}"

@@ -8,6 +8,7 @@ rises resolves nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from slo_daemon.core.pilot.alert_reports import OWN_LABEL, OWN_VALUE
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
     say_cause,
@@ -93,7 +94,10 @@ def source_down(source: SourceView, since: float, until: float, links: Links) ->
         "runbook_url": _runbook(links, SOURCE_DOWN),
     }
     return Alert(
-        {"alertname": SOURCE_DOWN, "severity": Level.CRITICAL.word}, _filled(annotations), since, until
+        {"alertname": SOURCE_DOWN, "severity": Level.CRITICAL.word, OWN_LABEL: OWN_VALUE},
+        _filled(annotations),
+        since,
+        until,
     )
 
 
@@ -111,7 +115,7 @@ def series_of_id(instance_id: str, specification: Specification) -> dict[str, st
 
 
 def _labels(level: Level, series: Mapping[str, str]) -> dict[str, str]:
-    labels = {**series, "alertname": ALERT_NAMES[level], "severity": level.word}
+    labels = {**series, "alertname": ALERT_NAMES[level], "severity": level.word, OWN_LABEL: OWN_VALUE}
     rest = sorted((name, value) for name, value in series.items() if name not in ("pilot", "slo"))
     if rest:
         labels[GROUP_LABEL] = ",".join(f"{name}={value}" for name, value in rest)

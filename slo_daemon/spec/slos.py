@@ -33,7 +33,7 @@ from slo_daemon.spec.slo_shape import MissingDataShape
 RESERVED_LABELS = frozenset(
     {
         "pilot", "slo", "window", "unit", "state", "lookback", "sli", "objective", "runbook", "severity", "alertname",
-        "slo_group", "le", "quantile", "bucket", "slice", "slo_daemon_mark", "job", "instance",
+        "slo_group", "le", "quantile", "bucket", "slice", "slo_daemon", "slo_daemon_mark", "job", "instance",
     }
 )  # fmt: skip
 _GROUPABLE = frozenset({"job", "instance"})  # Prometheus renames them (exported_job) when it scrapes us

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from slo_daemon.web.inputs import FeedbackBody, IncidentBody, Moment, Shape, field_problems, strict_json
 from slo_daemon.web.problems import ProblemError
@@ -34,6 +34,21 @@ RowKey = Annotated[
 class IncidentRow(IncidentBody):
     """An incident in a file. Files tell of the past, so times are required."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "key": "INC-7",
+                    "title": "Search answers with errors in eu-west",
+                    "severity": "critical",
+                    "started_at": "2026-01-31T09:30:00Z",
+                    "resolution": "index rolled back",
+                    "resolved_at": "2026-01-31T10:00:00Z",
+                }
+            ]
+        }
+    )
+
     key: RowKey = None
     started_at: Moment
     reporter: None = None
@@ -41,6 +56,21 @@ class IncidentRow(IncidentBody):
 
 class FeedbackRow(FeedbackBody):
     """A rating in a file. Files tell of the past, so the time is required."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "key": "r-1",
+                    "user": "u-4711",
+                    "rating": 4,
+                    "given_at": "2026-01-31T09:30:00Z",
+                    "variant": "treatment",
+                    "context": {"device": "mobile"},
+                }
+            ]
+        }
+    )
 
     key: RowKey = None
     given_at: Moment

@@ -42,15 +42,17 @@ class Importer:
 
     def incidents(self, pilot: str, rows: Sequence[FileRow], author: Author) -> Imported:
         """All of them in one transaction."""
-        return self._take(
-            pilot, rows, author, checked_incident, self._desk.store.import_incidents, "incidents_imported"
-        )
+        done = self._take(pilot, rows, author, checked_incident, self._desk.store.import_incidents)
+        if done.created:
+            self._desk.told(pilot, "incidents_imported", rows=done.recorded)
+        return done
 
     def feedback(self, pilot: str, rows: Sequence[FileRow], author: Author) -> Imported:
         """All of them in one transaction."""
-        return self._take(
-            pilot, rows, author, checked_feedback, self._desk.store.import_feedback, "feedback_imported"
-        )
+        done = self._take(pilot, rows, author, checked_feedback, self._desk.store.import_feedback)
+        if done.created:
+            self._desk.told(pilot, "feedback_imported", rows=done.recorded)
+        return done
 
     def _take(
         self,
@@ -59,7 +61,6 @@ class Importer:
         author: Author,
         checked: Callable[..., tuple[NewT, list[FieldProblem]]],
         store: Callable[[str, Sequence[Row[NewT]], Act], Imported],
-        what: str,
     ) -> Imported:
         pilot, now = self._desk.pilot(name), self._desk.clock.now()
         problems: list[FieldProblem] = []
@@ -75,8 +76,6 @@ class Importer:
             raise RefusedError(
                 tuple(FieldProblem(f"{rows[place].where}: key", said) for place in error.rows)
             ) from None
-        if done.created:
-            self._desk.told(name, what, rows=done.recorded)
         return done
 
 

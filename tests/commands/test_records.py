@@ -11,6 +11,7 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from slo_daemon.adapters.daemon_api import DaemonApi
+from slo_daemon.commands.overrides import override_app
 from slo_daemon.commands.records import feedback_app, incident_app
 from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Severity
 from slo_daemon.ports import Act
@@ -181,7 +182,7 @@ def test_without_a_token_one_is_asked_for(visitor: Visitor) -> None:
 def test_nobody_there_ends_with_4(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr(
-        "slo_daemon.commands.records.DaemonApi", lambda url, token: DaemonApi(url, token, wait=waited.append)
+        "slo_daemon.commands.daemon.DaemonApi", lambda url, token: DaemonApi(url, token, wait=waited.append)
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -191,3 +192,125 @@ def test_nobody_there_ends_with_4(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 4
     assert url in result.stderr
     assert result.stdout == ""
+
+
+def test_an_incident_is_changed(house: House, visitor: Visitor) -> None:
+    env = environment(visitor)
+    run(incident_app, *ADD, env=env)
+    changed = run(incident_app, "change", "1", "--pilot", PILOT, "--severity", "info", env=env)
+
+    assert changed.stdout.startswith("incident 1 changed: info, open")
+    assert house.store.incidents(PILOT)[0].severity is Severity.INFO
+    nothing = run(incident_app, "change", "1", "--pilot", PILOT, env=env)
+    assert (nothing.exit_code, "nothing to change" in nothing.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["ratings.csv", "ratings.json", "ratings"])
+def test_a_file_is_imported_once(house: House, visitor: Visitor, tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    rows = [{"user": f"u-{n}", "rating": 4, "given_at": "2027-01-15T07:00:00Z"} for n in range(3)]
+    lines = ["user,rating,given_at", *(",".join(map(str, row.values())) for row in rows)]
+    file.write_text("\n".join(lines) if name.endswith("csv") else json.dumps(rows))
+    env = environment(visitor, Role.FEEDBACK)
+    first = run(feedback_app, "import", str(file), "--pilot", PILOT, env=env)
+    again = run(feedback_app, "import", str(file), "--pilot", PILOT, "--output", "json", env=env)
+
+    assert (first.exit_code, first.stdout, first.stderr) == (0, "3 of 3 rows recorded\n", "")
+    assert json.loads(again.stdout) == {"rows": 3, "recorded": 3, "known": 0}
+    assert len(house.store.feedback(PILOT)) == 3
+
+
+def test_incidents_of_a_file_that_is_wrong_are_told_line_by_line(
+    house: House, visitor: Visitor, tmp_path: Path
+) -> None:
+    file = tmp_path / "incidents.csv"
+    file.write_text("title,severity,started_at\nSlow,bad,2027-01-15T07:00:00Z\n,info,2027-01-15T07:00:00Z\n")
+    result = run(incident_app, "import", str(file), "--pilot", PILOT, env=environment(visitor))
+
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert lines[0] == "the file has 2 problems; nothing was recorded"
+    assert lines[1].startswith("  line 2: severity: ")
+    assert lines[2].startswith("  line 3: title: ")
+    assert house.store.incidents(PILOT) == ()
+
+
+def test_a_file_that_cannot_be_read_is_wrong_usage(visitor: Visitor, tmp_path: Path) -> None:
+    missing = str(tmp_path / "no.csv")
+    result = run(feedback_app, "import", missing, "--pilot", PILOT, env=environment(visitor))
+    assert (result.exit_code, "No such file" in result.stderr) == (2, True)
+
+
+HOLD = ("add", "--pilot", PILOT, "--by", "ada", "--reason", "a sale is on", "--hold")
+
+
+def test_an_override_lives_from_its_record_to_its_revocation(house: House, visitor: Visitor) -> None:
+    env = environment(visitor)
+    house.assess(PILOT)
+    added = run(override_app, *HOLD, "--until", str(NOW + 3_600), env=env)
+    waived = run(
+        override_app,
+        *(
+            *HOLD[:-1],
+            "--waive",
+            "every SLO is met now",
+            "--until",
+            "2027-01-16T08:00:00Z",
+            "--output",
+            "json",
+        ),
+        env=env,
+    )
+    revoked = run(override_app, "revoke", "1", "--pilot", PILOT, "--by", "bob", env=env)
+    listed = run(override_app, "list", "--pilot", PILOT, env=env)
+
+    assert added.stdout == "override 1 recorded, until 2027-01-15T09:00:00Z\n"
+    assert json.loads(waived.stdout)["criterion"] == "every SLO is met now"
+    assert revoked.stdout == "override 1 revoked by bob\n"
+    assert [line.split() for line in listed.stdout.splitlines()] == [
+        ["ID", "IN", "FORCE", "EXPIRES", "BY", "WHAT", "REASON"],
+        [
+            "2",
+            "yes",
+            "2027-01-16T08:00:00Z",
+            "ada",
+            *["every", "SLO", "is", "met", "now", "a", "sale", "is", "on"],
+        ],
+        ["1", "no", "2027-01-15T09:00:00Z", "ada", "hold", *["a", "sale", "is", "on"]],
+    ]
+
+
+def test_an_override_may_be_given_a_length(
+    house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slo_daemon.adapters.system_clock.SystemClock.now", lambda _: NOW)
+    assert run(override_app, *HOLD, "--for", "7d", env=environment(visitor)).exit_code == 0
+    assert house.store.overrides(PILOT)[0].expires_at == NOW + 7 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((*HOLD[:-1], "--for", "7d"), "either --waive"),
+        ((*HOLD, "--waive", "x", "--for", "7d"), "either --waive"),
+        (HOLD, "either --for"),
+        ((*HOLD, "--for", "7d", "--until", "1"), "either --for"),
+        ((*HOLD, "--for", "soon"), "--for"),
+        ((*HOLD, "--until", "tomorrow"), "expires_at"),
+        ((*HOLD, "--until", str(NOW + 91 * 86_400)), "90 days"),
+        ((*HOLD[:-1], "--waive", "no such", "--until", str(NOW + 60)), "known: 'every SLO is met now'"),
+        (("revoke", "7", "--pilot", PILOT, "--by", "bob"), "no override 7"),
+    ],
+)
+def test_an_override_that_cannot_be_is_wrong_usage(
+    house: House, visitor: Visitor, words: tuple[str, ...], said: str
+) -> None:
+    house.assess(PILOT)
+    result = run(override_app, *words, env=environment(visitor))
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert house.store.overrides(PILOT) == ()
+
+
+def test_an_empty_list_of_overrides_is_said(visitor: Visitor) -> None:
+    assert run(override_app, "list", "--pilot", PILOT, env=environment(visitor)).stdout == "no override\n"

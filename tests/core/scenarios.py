@@ -26,6 +26,7 @@ from tests.factories import (
     snapshot_of,
     view,
 )
+from tests.watching import watched_of
 
 YESTERDAY = Slot(NOW - DAY, 30.0)
 
@@ -46,7 +47,8 @@ def healthy_report(slot: Slot = SLOT) -> Report:
         spending(availability, 0.377, burn=CALM | {86_400: 1.2}, slot=slot),
         view(error_rate, healthy_readings(error_rate), slot),
     ]
-    snapshot = snapshot_of(pilot, views, seed_records(), slot, slot.time)
+    watched = watched_of(pilot, slot, days_met=11.3)
+    snapshot = snapshot_of(pilot, views, seed_records(), slot, slot.time, watched=watched)
     tally = SlotTally(slot.time - DAY, evaluated=2_878, missed=2)
     return compose(pilot, snapshot, slot.time, transitions=Transitions(()), tally=tally)
 

@@ -72,7 +72,7 @@ def test_an_alert_identifies_its_slo_and_starts_with_the_level() -> None:
     critical = firing(snapshot_at(Level.CRITICAL), UNTIL, NOWHERE)[1]
 
     assert critical.labels == {
-        "alertname": "SLOCritical", "severity": "critical", "pilot": PILOT, "slo": "availability",
+        "alertname": "SLOCritical", "severity": "critical", "slo_daemon": "true", "pilot": PILOT, "slo": "availability",
     }  # fmt: skip
     assert (critical.starts_at, critical.ends_at) == (NOW - 600, UNTIL)
 
@@ -222,6 +222,6 @@ def test_one_alert_says_that_the_source_is_down() -> None:
     source = SourceView(False, "connect", "connection refused", None)
     alert = source_down(source, NOW, UNTIL, Links(runbooks="https://wiki.example.org/r"))
 
-    assert alert.labels == {"alertname": "SLOBackendDown", "severity": "critical"}
+    assert alert.labels == {"alertname": "SLOBackendDown", "severity": "critical", "slo_daemon": "true"}
     assert "connection refused" in alert.annotations["description"]
     assert alert.annotations["runbook_url"] == "https://wiki.example.org/r#slobackenddown"

@@ -53,7 +53,8 @@ from tests.factories import (
 
 GOLDEN = Path(__file__).parent / "golden"
 SECTIONS = [
-    "Verdict", "Overview", "SLO compliance", "Go-live criteria", "Rollback triggers", "Success metrics", "Experiment",
+    "Verdict", "Overview", "SLO compliance", "Ramp", "Go-live criteria", "Rollback triggers", "Success metrics", "Experiment",
+    "Decisions of people",
     "Incidents", "User feedback", "What changed", "Contacts", "Data coverage",
 ]  # fmt: skip
 REPORTS = {"healthy": healthy_report, "bad_day": bad_day_report}

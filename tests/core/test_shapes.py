@@ -291,16 +291,26 @@ def test_an_assessment_has_its_shape(report: Any) -> None:
 def test_the_healthy_example_is_assessed_with_its_evidence() -> None:
     shape = strict(assessment_json(healthy_report().assessment))
     assert (shape["pilot"], shape["verdict"], shape["advice"]) == (
-        "ecommerce-semantic-search", "INCONCLUSIVE", "hold",
+        "ecommerce-semantic-search", "NOT_READY", "hold",
     )  # fmt: skip
-    assert shape["blockers"] == []
+    assert [blocker[:34] for blocker in shape["blockers"]] == ["0 of 4 objectives met for 14d; not"]
     slos, budgets, incidents, satisfaction = shape["criteria"][:4]
     assert (slos["state"], slos["value"], slos["n"]) == ("true", 4, 4)
     assert (budgets["state"], budgets["value"], budgets["n"]) == ("true", 2, 2)
     assert (incidents["state"], incidents["value"]) == ("true", 0)
     assert (satisfaction["state"], satisfaction["value"], satisfaction["n"]) == ("unknown", 4, 3)
     assert satisfaction["interval"] == [pytest.approx(1.5159, abs=1e-4), 5]
-    assert {c["reason"] for c in shape["criteria"][4:]} == {"not_judged_yet"}
+    judged = {c["text"].partition(":")[0]: c for c in shape["criteria"][4:]}
+    assert judged["search_success_rate"]["state"] == "true"
+    streak = judged["All SLOs met for 2+ weeks"]
+    assert (streak["state"], streak["reason"], streak["earliest"]) == (
+        "false",
+        "slices_missed",
+        "2026-11-25T02:48:00Z",
+    )
+    lift = judged["Conversion lift > 10% (significant)"]
+    assert lift["interval"][0] < lift["value"] < lift["interval"][1]
+    assert (lift["window"], lift["source_time"]) == ("since 2026-10-23", "2026-11-22T10:00:00Z")
     assert shape["incidents"]["resolved"] == {"info": 0, "warning": 1, "critical": 0}
 
 

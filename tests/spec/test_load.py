@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from slo_daemon.core.pilot.pilot import Canary
+from slo_daemon.core.pilot.records import VoteCounting
 from slo_daemon.core.quantity import UNITS
 from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
 from slo_daemon.core.slo.burn_rate import BurnPolicy
@@ -356,3 +357,25 @@ def test_the_canary_of_a_pilot_is_read_and_none_is_none() -> None:
     found = [load([("shop.yaml", text)]).specification.pilots[0].canary for text in (named, PILOT)]
 
     assert found == [Canary("search", "shop"), None]
+
+
+@pytest.mark.parametrize(
+    ("written", "votes"),
+    [
+        ("", VoteCounting.NEWEST),
+        ("feedback: {}", VoteCounting.NEWEST),
+        ("feedback: {votes: all}", VoteCounting.ALL),
+    ],
+)
+def test_a_pilot_says_which_ratings_count(written: str, votes: VoteCounting) -> None:
+    text = PILOT.replace("features: {semantic_search: true}", written)
+    (pilot,) = load([("shop.yaml", text)]).specification.pilots
+    assert pilot.votes is votes
+
+
+def test_a_cohort_with_the_name_of_a_variant_is_warned_about() -> None:
+    cohorts = 'cohorts: [{name: mobile, criteria: "m"}, {name: control, criteria: "c"}]'
+    loaded = load([("shop.yaml", PILOT.replace("features: {semantic_search: true}", cohorts))])
+    assert [str(warning) for warning in loaded.warnings if "variant" in str(warning)] == [
+        "shop.yaml:12:51: warning: spec.cohorts[1].name: 'control' is a variant too: ratings of both are counted under this name"
+    ]

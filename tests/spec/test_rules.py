@@ -251,6 +251,8 @@ SLO_RULES = [
 
 PILOT_RULES = [
     # pilots
+    ("features: {semantic_search: true}", "feedback: {votes: last}",
+     "shop.yaml:12:21: spec.feedback.votes: 'last' is not known here; the words are newest, all"),
     ("stage: canary", "stage: cannary",
      "shop.yaml:5:10: spec.stage: 'cannary' is not known here; did you mean 'canary'?"),
     ("start: 2026-10-23", "start: 23.10.2026",

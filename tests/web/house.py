@@ -11,8 +11,9 @@ import requests
 from fastapi import FastAPI
 
 from slo_daemon.adapters.memory_store import MemoryStore
-from slo_daemon.core.pilot.pilot import Pilot, Stage
-from slo_daemon.core.pilot.readiness import Judged, assess
+from slo_daemon.core.pilot.facts import Judged
+from slo_daemon.core.pilot.pilot import Cohort, Pilot, Stage
+from slo_daemon.core.pilot.readiness import assess
 from slo_daemon.core.pilot.records import RecordsQuery
 from slo_daemon.core.quantity import parse_quantity
 from slo_daemon.core.slo.grouping import split
@@ -184,7 +185,7 @@ class House:
         now = self.current
         judged = [Judged(v.instance, v.state, v.evaluation) for v in now.of_pilot(name)]
         (one,) = [p for p in now.specification.pilots if p.name == name]
-        found = assess(
+        found, _ = assess(
             one, now.slot, self.clock.now(), judged, self.store.records(name, RecordsQuery(self.clock.now()))
         )
         self.current = replace(now, assessments={**now.assessments, name: found})
@@ -274,3 +275,11 @@ def override(**fields: Any) -> dict[str, Any]:
 
 def feedback(**fields: Any) -> dict[str, Any]:
     return {"user": "u-1", "rating": 4, "text": "good"} | fields
+
+
+def with_segments(house: House, cohorts: Sequence[str], variants: Sequence[str]) -> None:
+    """Give the pilot cohorts and variants."""
+    (pilot,) = house.current.specification.pilots
+    known = replace(pilot, cohorts=tuple(Cohort(name, name) for name in cohorts), variants=tuple(variants))
+    specification = replace(house.current.specification, pilots=(known,))
+    house.current = replace(house.current, specification=specification)

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from slo_daemon.web.limits import TokenBuckets
+from slo_daemon.web.security import GATE_METHODS, GUARDED, PUBLIC, Role, Tokens
 from tests.web.house import (
     FEEDBACK,
     INCIDENTS,
@@ -21,7 +22,6 @@ from tests.web.house import (
     incident,
     override,
 )
-from slo_daemon.web.security import GATE_METHODS, GUARDED, PUBLIC, Role, Tokens
 
 ALLOWED = {
     ("POST", "/-/reload"): {Role.ADMIN},

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,19 @@ from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import Transition, TransitionReason
 from slo_daemon.ports import StoreError
 from slo_daemon.web.security import GUARDED, PUBLIC, Role
-from tests.web.house import FEEDBACK, INCIDENTS, NOW, PILOT, House, Visitor, bearer, feedback, incident
+from tests.web.house import (
+    FEEDBACK,
+    INCIDENTS,
+    NOW,
+    OVERRIDES,
+    PILOT,
+    House,
+    Visitor,
+    bearer,
+    feedback,
+    incident,
+    with_segments,
+)
 
 REPORTS = f"/api/v1/pilots/{PILOT}/reports"
 READINESS = f"/api/v1/pilots/{PILOT}/readiness"
@@ -248,15 +261,20 @@ def test_the_openapi_document_refers_to_nothing_that_is_not_there(visitor: Visit
 def test_the_examples_of_the_openapi_document_are_accepted(house: House, visitor: Visitor) -> None:
     schemas = visitor.get("/openapi.json").json()["components"]["schemas"]
     sent = {
+        "OverrideBody": ("POST", OVERRIDES),  # before the first assessment knows the criteria
         "IncidentBody": ("POST", INCIDENTS),
         "IncidentChangeBody": ("PATCH", f"{INCIDENTS}/1"),
         "FeedbackBody": ("POST", FEEDBACK),
+        "IncidentRow": ("POST", f"{INCIDENTS}/import"),
+        "FeedbackRow": ("POST", f"{FEEDBACK}/import"),
     }
-    house.clock.at = NOW + 30 * 86_400
+    with_segments(house, ("mobile_users",), ("control", "treatment"))
+    house.clock.at = datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()
 
     for name, (method, path) in sent.items():
         (example,) = schemas[name]["examples"]
-        answer = visitor.request(method, path, json=example, headers=bearer(Role.ADMIN))
+        body = [example] if name.endswith("Row") else example
+        answer = visitor.request(method, path, json=body, headers=bearer(Role.ADMIN))
         assert answer.status_code in (200, 201), answer.text
 
 

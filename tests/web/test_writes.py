@@ -119,6 +119,8 @@ def test_feedback_is_stored_and_told_back_whole(house: House, visitor: Visitor) 
         "given_at": rfc3339(NOW),
         "recorded_at": rfc3339(NOW),
         "context": context,
+        "cohort": None,
+        "variant": None,
     }
     assert dict(house.store.feedback(PILOT)[0].context) == context
     assert visitor.get(FEEDBACK, headers=bearer(Role.FEEDBACK)).json() == {"feedback": [answer.json()]}

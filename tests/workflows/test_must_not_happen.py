@@ -2,7 +2,8 @@
 
 import pytest
 
-from slo_daemon.core.pilot.readiness import Judged, assess
+from slo_daemon.core.pilot.facts import Judged
+from slo_daemon.core.pilot.readiness import assess
 from slo_daemon.core.slo.budget import BudgetState, spent_out
 from slo_daemon.core.slo.chunks import CELL, HOUR
 from slo_daemon.core.slo.objective import Level
@@ -89,7 +90,7 @@ def test_a_partial_budget_never_reads_as_healthy() -> None:
     assert (budget.state, spent_out(budget)) == (BudgetState.PARTIAL, None)
     view = world.view("p/s")
     judged = [Judged(view.instance, view.state, view.evaluation)]
-    verdict = assess(plain_pilot([slo]), Slot(LATER, 60.0), LATER, judged, records_of()).verdict
+    verdict = assess(plain_pilot([slo]), Slot(LATER, 60.0), LATER, judged, records_of())[0].verdict
     assert verdict.value == "INCONCLUSIVE"
 
 

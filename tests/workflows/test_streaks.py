@@ -72,7 +72,7 @@ def ago(hours: float) -> float:
 
 def test_a_day_without_trouble_is_met_for_a_day() -> None:
     found = filled(lambda _: 100.0).streak()
-    assert (found.met, found.reason) == (True, "met")
+    assert (found.met, found.reason) == (True, "met_throughout")
     assert found.seconds == DAY
     assert found.slices.total == pytest.approx(DAY / 300, abs=1.5)
 
@@ -123,7 +123,7 @@ def test_a_single_error_among_few_requests_is_no_bad_slice() -> None:
 
 def test_few_events_prove_nothing_even_over_the_whole_time() -> None:
     found = filled(lambda _: 0.0, every=1.0).streak()
-    assert (found.met, found.reason) == (None, "too_few_events")
+    assert (found.met, found.reason) == (None, "not_proven")
 
 
 def test_a_restart_goes_on_with_what_is_stored_even_when_the_source_has_forgotten_it() -> None:

@@ -183,13 +183,13 @@ class DatabaseStore:
     def import_incidents(self, pilot: str, rows: Sequence[Row[NewIncident]], act: Act) -> Imported:
         """See ports.Store."""
         ready = import_rows.incidents_import(rows)
-        with self._file.write() as connection:
+        with self._file.write(bulk=True) as connection:
             return import_rows.carry_out(connection, pilot, ready, act)
 
     def import_feedback(self, pilot: str, rows: Sequence[Row[NewFeedback]], act: Act) -> Imported:
         """See ports.Store."""
         ready = import_rows.feedback_import(rows)
-        with self._file.write() as connection:
+        with self._file.write(bulk=True) as connection:
             return import_rows.carry_out(connection, pilot, ready, act)
 
     def records(self, pilot: str, query: RecordsQuery) -> Records:

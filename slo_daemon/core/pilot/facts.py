@@ -30,6 +30,7 @@ from slo_daemon.core.pilot.records import (
 from slo_daemon.core.pilot.satisfaction import ENOUGH_VOTES, satisfaction, satisfied_share
 from slo_daemon.core.pilot.slo_facts import (
     NOT_EVALUATED,
+    FactReason,
     alert_level,
     budget_left,
     burn_rate,
@@ -83,7 +84,7 @@ class PilotFacts:
         """See Facts."""
         meaning = self.vocabulary.meaning(operand)
         if not isinstance(meaning, Meaning):
-            return Unknown("not_understood", meaning.message)
+            return Unknown(FactReason.NOT_UNDERSTOOD, meaning.message)
         subject = meaning.subject
         match meaning.kind:
             case Kind.SLO_VALUE | Kind.SUCCESS_METRIC:
@@ -144,7 +145,7 @@ class PilotFacts:
     def _measured(self, name: str, window: int | None) -> Evidence:
         slo = measured_slo(self.pilot, name)
         if slo is None:
-            return Unknown("not_understood", f"{name} is measured no more")
+            return Unknown(FactReason.NOT_UNDERSTOOD, f"{name} is measured no more")
         measure = metric_name(name) if slo.name != name else ""
         if window is not None and window != slo.window.seconds:
             measure = value_name(name, window)
@@ -181,7 +182,7 @@ class PilotFacts:
     def _burning(self, name: str, window: int) -> Evidence:
         slo = measured_slo(self.pilot, name)
         if slo is None:
-            return Unknown("not_understood", f"{name} is measured no more")
+            return Unknown(FactReason.NOT_UNDERSTOOD, f"{name} is measured no more")
         own: Sequence[Judged | Watched] = (
             self._by_slo[name] if window == slo.window.seconds else self._by_measure[value_name(name, window)]
         )
@@ -205,7 +206,7 @@ class PilotFacts:
                 met_now(_shown(name, one), None, one.evaluation, self.slot, self.at)
                 for one in self._by_measure[metric_name(name)]
             ]
-        return facts or [MetFact(name, Truth.UNKNOWN, "no_group", "no group of it was seen yet")]
+        return facts or [MetFact(name, Truth.UNKNOWN, FactReason.NO_GROUP, "no group of it was seen yet")]
 
     def _incidents(self, meaning: Meaning, window: int | None) -> Evidence:
         records = self.records
@@ -251,7 +252,7 @@ class PilotFacts:
         source = Source("", "calendar", self.at)
         if kind is Kind.RAMP_SCHEDULED:
             if self.pilot.ramp is None:
-                return Unknown("no_ramp", "the pilot has no ramp")
+                return Unknown(FactReason.NO_RAMP, "the pilot has no ramp")
             share = self.pilot.ramp.scheduled(self.pilot.start, datetime.fromtimestamp(self.at, UTC).date())
             return Known(share, share, share, _PERCENT, source=source)
         since = first_midnight(self.pilot) if kind is Kind.PILOT_AGE else self.stage_since
@@ -274,11 +275,11 @@ def rated(votes: Votes, kind: Kind, alpha: float, source: Source) -> Evidence:
         value = content.share if content else None
         shown, sure = (content.interval, content.always_valid) if content else (None, None)
     if value is None:
-        return Unknown("no_feedback", "nobody has rated yet", n=0.0, unit=unit, source=source)
+        return Unknown(FactReason.NO_FEEDBACK, "nobody has rated yet", n=0.0, unit=unit, source=source)
     about = f"{unit.show(value)} from {say_count(n, 'vote')}"
     if sure is None:
         detail = f"{about}; it takes {ENOUGH_VOTES} votes to decide"
-        return Unknown("too_few_votes", detail, value, shown, unit, float(n), source=source)
+        return Unknown(FactReason.TOO_FEW_VOTES, detail, value, shown, unit, float(n), source=source)
     return Known(value, *sure, unit, float(n), "sampling", source=source, noun="votes")
 
 

@@ -20,13 +20,14 @@ from slo_daemon.core.pilot.pilot import (
     SuccessMetric,
 )
 from slo_daemon.core.pilot.records import Override, OverrideKind, Records, RecordsUnavailable
+from slo_daemon.core.pilot.slo_facts import NOT_EVALUATED
 from slo_daemon.core.pilot.trials import outlook_of
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Finding
 from slo_daemon.core.slo.objective import Direction
 from slo_daemon.core.slo.phrases import say_minute, say_objective
 
-NOT_EVALUATED = "not_evaluated"
+FIRED = "fired"  # the reason of a trigger that has fired and is not surely over
 _OPS = {Direction.AT_MOST: Op.AT_MOST, Direction.AT_LEAST: Op.AT_LEAST}
 
 
@@ -74,7 +75,7 @@ def _told(
     if watching is Watching.FIRED and truth is not Truth.TRUE:
         fired = say_minute(state.fired or state.at)
         detail = f"fired at {fired} UTC and not surely over yet; {detail}"
-        truth, reason = Truth.TRUE, "fired"
+        truth, reason = Truth.TRUE, FIRED
     elif watching is Watching.BLIND:
         detail = f"blind since {say_minute(state.seen)} UTC: {detail}"
     if truth is Truth.UNKNOWN:

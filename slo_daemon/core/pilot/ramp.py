@@ -80,6 +80,8 @@ def advise(
     against = (*standing.held, *standing.against, *standing.unseen)
     if against:
         return told(Advice.HOLD, step, against)
+    if now >= EVERYBODY - LEAST_SLACK:
+        return told(Advice.HOLD, EVERYBODY, ["everybody is served already"])
     following = next((share for share in _shares(ramp) if share > step + _slack(step)), EVERYBODY)
     if standing.ready:
         return told(Advice.ADVANCE, following, ["every criterion is met"], at)

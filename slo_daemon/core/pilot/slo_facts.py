@@ -1,6 +1,7 @@
 """What evaluations say to criteria: a number with its interval, or why there is none; and whether SLOs are met."""
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from math import inf
 
 from slo_daemon.core.pilot.criteria.evidence import Evidence, Known, MetFact, Source, Unknown
@@ -8,7 +9,7 @@ from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.quantity import UNITS, show_duration
 from slo_daemon.core.slo.book import LAST_SEEN
 from slo_daemon.core.slo.budget import FULL_COVERAGE, Budget, BudgetState, spent_out
-from slo_daemon.core.slo.evaluation import Evaluation
+from slo_daemon.core.slo.evaluation import Evaluation, Reason
 from slo_daemon.core.slo.measure import Watched
 from slo_daemon.core.slo.measurement import Measured
 from slo_daemon.core.slo.objective import Direction, Level
@@ -17,11 +18,33 @@ from slo_daemon.core.slo.query import Reading
 from slo_daemon.core.slo.sli import Ratio
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.state import SloState
-from slo_daemon.core.slo.streak import Streak
+from slo_daemon.core.slo.streak import Streak, StreakReason
 from slo_daemon.core.slo.window import Slot
 
 LONGEST_SLOT_AGE = 300.0  # seconds; with long intervals it is three of them
-NOT_EVALUATED = "not_evaluated"
+
+
+class FactReason(StrEnum):
+    """Why there is no number that decides anything, where no evaluation or record names a reason of its own."""
+
+    NOT_EVALUATED = "not_evaluated"
+    NOT_UNDERSTOOD = "not_understood"
+    NO_GROUP = "no_group"
+    NO_BUDGET = "no_budget"
+    NO_RAMP = "no_ramp"
+    NO_FEEDBACK = "no_feedback"
+    TOO_FEW_VOTES = "too_few_votes"
+    NOT_SEEN = "not_seen"
+    CRITICAL_LEVEL = "critical_level"
+    BUDGET_PARTIAL = "budget_partial"
+    BUDGET_BACKFILLING = "budget_backfilling"
+
+
+NOT_EVALUATED = FactReason.NOT_EVALUATED
+_OF_BUDGET = {
+    BudgetState.PARTIAL: FactReason.BUDGET_PARTIAL,
+    BudgetState.BACKFILLING: FactReason.BUDGET_BACKFILLING,
+}
 _PERCENT, _NUMBER = UNITS["%"], UNITS[""]
 DAY = 86_400.0
 
@@ -71,7 +94,7 @@ def worst_of(found: Sequence[tuple[str, Evidence]], direction: Direction) -> Evi
     if len(found) == 1:
         return found[0][1]
     if not found:
-        return Unknown("no_group", "no group of it was seen yet")
+        return Unknown(FactReason.NO_GROUP, "no group of it was seen yet")
     known = [(name, one) for name, one in found if isinstance(one, Known)]
     unseen = [(name, one) for name, one in found if isinstance(one, Unknown)]
     if not known:
@@ -99,13 +122,13 @@ def budget_left(evaluation: Evaluation | None, slot: Slot | None, at: float) -> 
         return Unknown(NOT_EVALUATED, doubt or "its budget was not evaluated", source=source)
     left, n = budget.remaining, budget.tally.total
     if left is None:
-        return Unknown("no_traffic", f"nothing was counted in {window}", unit=_PERCENT, source=source)
+        return Unknown(Reason.NO_TRAFFIC, f"nothing was counted in {window}", unit=_PERCENT, source=source)
     about = f"of the error budget of {window}"
     if budget.state is BudgetState.COMPLETE:
         return Known(left, left, _most_left(budget, left), _PERCENT, n, "no_bucket_edge", about, source)
     if spent_out(budget):
         return Known(left, -inf, 0.0, _PERCENT, n, budget.state.value, about, source)
-    return Unknown(f"budget_{budget.state.value}", say_basis(budget), left, None, _PERCENT, n, source=source)
+    return Unknown(_OF_BUDGET[budget.state], say_basis(budget), left, None, _PERCENT, n, source=source)
 
 
 def _most_left(budget: Budget, left: float) -> float:
@@ -118,7 +141,9 @@ def burn_rate(slo: Slo, evaluation: Evaluation | None, slot: Slot | None, at: fl
     found = number_of(evaluation, slot, at)
     if isinstance(found, Unknown) or slo.budget is None:
         return (
-            found if isinstance(found, Unknown) else Unknown("no_budget", f"{slo.name} has no error budget")
+            found
+            if isinstance(found, Unknown)
+            else Unknown(FactReason.NO_BUDGET, f"{slo.name} has no error budget")
         )
     allowed = slo.budget.allowed
     as_bad = isinstance(slo.indicator, Ratio) and not slo.indicator.as_good
@@ -170,9 +195,9 @@ def doubt_of(
         return evaluation.reason.value, evaluation.reason.value
     if evaluation.met and evaluation.coverage is not None and evaluation.coverage < FULL_COVERAGE:
         window = evaluation.instance.slo.window
-        return "not_seen", f"met, but only {evaluation.coverage:.1%} of {window} was seen"
+        return FactReason.NOT_SEEN, f"met, but only {evaluation.coverage:.1%} of {window} was seen"
     if evaluation.met and state is not None and state.level is Level.CRITICAL:
-        return "critical_level", "met again, but not for long enough to lower its critical level"
+        return FactReason.CRITICAL_LEVEL, "met again, but not for long enough to lower its critical level"
     return None
 
 
@@ -206,16 +231,16 @@ def say_streak(found: Streak, watched: Watched) -> str:
     length = f"{found.seconds / DAY:.1f} of {say_days(found.wanted)}"
     if found.wanted < DAY:
         length = f"{show_duration(max(0.0, found.seconds))} of {show_duration(found.wanted)}"
-    because = _BECAUSE.get(found.reason, found.reason.replace("_", " "))
-    return f"{length}, earliest pass on {say_minute(found.earliest)} UTC: {because} ({about})"
+    return f"{length}, earliest pass on {say_minute(found.earliest)} UTC: {_BECAUSE[found.reason]} ({about})"
 
 
 _BECAUSE = {
-    "target_missed": "over the whole time the target is missed",
-    "slices_missed": "too many slices of time missed",
-    "not_seen": "too little of the time was seen",
-    "backfilling": "history is still being fetched",
-    "no_traffic": "nothing happened",
+    StreakReason.MET: "met",
+    StreakReason.TARGET_MISSED: "over the whole time the target is missed",
+    StreakReason.SLICES_MISSED: "too many slices of time missed",
+    StreakReason.NOT_SEEN: "too little of the time was seen",
+    StreakReason.BACKFILLING: "history is still being fetched",
+    StreakReason.NOT_PROVEN: "too little happened to prove it",
 }
 
 

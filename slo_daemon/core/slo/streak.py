@@ -9,6 +9,7 @@ by all events together.
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.budget import FULL_COVERAGE
@@ -29,6 +30,17 @@ _HALF_A_SLICE = 0.5  # sums of slices at a window's edges are fractions
 _NOISE = 1.0  # seconds
 
 
+class StreakReason(StrEnum):
+    """Why an SLO counts as met for a time, or not."""
+
+    MET = "met_throughout"
+    TARGET_MISSED = "target_missed"
+    SLICES_MISSED = "slices_missed"
+    BACKFILLING = "backfilling"
+    NOT_SEEN = "not_seen"
+    NOT_PROVEN = "not_proven"
+
+
 @dataclass(frozen=True, slots=True)
 class Streak:
     """How an SLO (or group) stands towards having been met for `wanted` seconds, at the time `at` (Unix seconds).
@@ -41,7 +53,7 @@ class Streak:
     wanted: int
     at: float
     met: bool | None
-    reason: str
+    reason: StreakReason
     slices: Tally
     whole: Measurement | None
     since: float
@@ -116,19 +128,19 @@ def _first(marks: Sequence[float], holds: Callable[[float], bool]) -> int:
 
 def _judge(
     entry: Entry, tally: Tally, whole: Measurement | None, most_bad: float, *, backfilling: bool
-) -> tuple[bool | None, str]:
+) -> tuple[bool | None, StreakReason]:
     """What is against it counts first, whatever was not seen."""
     if _is_met(entry, whole, unsure=True) is False:
-        return False, "target_missed"
+        return False, StreakReason.TARGET_MISSED
     if tally.bad > most_bad:
-        return False, "slices_missed"
+        return False, StreakReason.SLICES_MISSED
     if backfilling:
-        return None, "backfilling"
+        return None, StreakReason.BACKFILLING
     if tally.coverage < FULL_COVERAGE:
-        return None, "not_seen"
+        return None, StreakReason.NOT_SEEN
     if not _is_met(entry, whole, unsure=False):
-        return None, whole.limit if isinstance(whole, Measured) and whole.limit else "no_traffic"
-    return True, "met"
+        return None, StreakReason.NOT_PROVEN
+    return True, StreakReason.MET
 
 
 def _is_met(entry: Entry, whole: Measurement | None, *, unsure: bool) -> bool:

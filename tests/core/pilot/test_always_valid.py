@@ -62,7 +62,7 @@ def test_what_no_number_can_say_is_infinite() -> None:
 
 @given(st.floats(min_value=0.0, max_value=50.0), st.floats(min_value=1.0, max_value=1e4))
 def test_the_tail_of_student_is_that_of_scipy(t: float, degrees: float) -> None:
-    assert student_tail(t, degrees) == pytest.approx(stats.t.sf(t, degrees), rel=1e-8)
+    assert student_tail(t, degrees) == pytest.approx(stats.t.sf(t, degrees), rel=1e-7)
 
 
 @given(st.floats(min_value=1e-6, max_value=1 - 1e-6))

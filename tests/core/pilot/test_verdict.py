@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.truth import Truth
-from slo_daemon.core.pilot.verdict import EFFECTS, NOT_JUDGED, Effect, Finding, Verdict, conclude
+from slo_daemon.core.pilot.verdict import EFFECTS, Effect, Finding, Verdict, conclude
 
 GOODNESS = {Verdict.NOT_READY: 0, Verdict.INCONCLUSIVE: 1, Verdict.READY: 2}
 BOLDNESS = {Advice.ROLLBACK: 0, Advice.HOLD: 1, Advice.ADVANCE: 2}
@@ -70,11 +70,3 @@ def test_a_fired_trigger_advises_rollback_and_is_named() -> None:
     verdict, advice, why = conclude([finding(Role.GO_LIVE, Truth.TRUE), finding(Role.ROLLBACK, Truth.TRUE)])
     assert (verdict, advice) == (Verdict.NOT_READY, Advice.ROLLBACK)
     assert why == "rollback trigger fired: rollback true (detail of rollback true)"
-
-
-def test_what_can_be_acted_on_is_said_before_what_this_version_does_not_judge() -> None:
-    later = [finding(Role.GO_LIVE, Truth.UNKNOWN, NOT_JUDGED)] * 2
-    _, _, why = conclude([*later, finding(Role.DEFAULT, Truth.UNKNOWN)])
-    assert why == (
-        "not known: default unknown (detail of default unknown); 2 criteria that this version does not judge yet"
-    )
