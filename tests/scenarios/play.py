@@ -36,6 +36,7 @@ from tests.scenarios.shape import Happening, RecordShape
 
 DEADLINE = 10.0  # seconds of one query
 RETENTION = "3650d"
+_FINE = 2 * 86_400  # seconds of the past that are recorded as finely as slots come
 
 
 @dataclass(frozen=True)
@@ -226,11 +227,11 @@ def _times_of(story: Story, what: Happening) -> list[tuple[float, float]]:
 def _questions(history: History, first: int, last: int, interval: int) -> Iterator[Question]:
     """What the slots from `first` to `last` will ask: see backtesting.replay.questions, which has longer slots."""
     reaches = {key: want.reach for key, want in wanted(history.entries.values()).items()}
-    step = interval if CELL % interval == 0 else CELL
     for feed in history.feeds:
         own = [reaches[key] for key in feed.keys]
         cells = max(HOUR, *(one.cells for one in own))
         hours = max(one.hours for one in own)
+        step = interval if cells <= _FINE and CELL % interval == 0 else CELL  # slots in between are asked one by one
         yield Question(feed.promql, step, floor(first - cells, CELL), floor(last, step))
         if hours:
             closed = floor(last - SETTLE, HOUR)
