@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from math import inf
+from math import inf, nextafter
 
 from slo_daemon.core.pilot.criteria.evidence import Evidence, Known, MetFact, Source, Unknown
 from slo_daemon.core.pilot.truth import Truth
@@ -83,10 +83,16 @@ def number_of(evaluation: Evaluation | None, slot: Slot | None, at: float) -> Ev
     objective, measurement = evaluation.instance.slo.objective, evaluation.measurement
     if isinstance(measurement, Measured):
         return Known(
-            measurement.value, measurement.low, measurement.high, objective.unit, measurement.total, measurement.limit,
+            measurement.value, _surely_above(measurement), measurement.high, objective.unit, measurement.total, measurement.limit,
             source=source,
         )  # fmt: skip
     return Unknown(evaluation.reason.value, evaluation.detail, unit=objective.unit, source=source)
+
+
+def _surely_above(measurement: Measured) -> float:
+    """Beyond the last bucket edge an objective counts as missed whatever its target; a criterion knows only the edge."""
+    edge = measurement.facts.get("lower_edge")
+    return nextafter(edge, inf) if measurement.low == inf and edge is not None else measurement.low
 
 
 def worst_of(found: Sequence[tuple[str, Evidence]], direction: Direction) -> Evidence:
@@ -110,6 +116,9 @@ def worst_of(found: Sequence[tuple[str, Evidence]], direction: Direction) -> Evi
         low, high = (-inf, high) if at_least else (low, inf)
         limit = unseen[0][1].reason
     about = f"{name} is the worst of {len(found)} groups"
+    if unseen:
+        more = f" and {len(unseen) - 1} more" if len(unseen) > 1 else ""
+        about = f"nothing is known of {unseen[0][0]}{more} ({unseen[0][1].detail}), and {name} is the worst of the others"
     return Known(worst.value, low, high, worst.unit, worst.n, limit, about, worst.source)
 
 
@@ -192,7 +201,7 @@ def doubt_of(
     if age or evaluation is None:
         return NOT_EVALUATED, age
     if evaluation.met is None:
-        return evaluation.reason.value, evaluation.reason.value
+        return evaluation.reason.value, evaluation.reason.value.replace("_", " ")
     if evaluation.met and evaluation.coverage is not None and evaluation.coverage < FULL_COVERAGE:
         window = evaluation.instance.slo.window
         return FactReason.NOT_SEEN, f"met, but only {evaluation.coverage:.1%} of {window} was seen"
