@@ -16,6 +16,7 @@ def write_notes(memory: PilotMemory) -> str:
     content = {
         "stage": memory.stage,
         "stage_since": memory.stage_since,
+        "served": memory.served,
         "criteria": [
             {
                 "role": role.value,
@@ -42,6 +43,7 @@ def read_notes(text: str) -> PilotMemory:
             )
             for one in content["criteria"]
         },
+        None if content.get("served") is None else float(content["served"]),
     )
 
 

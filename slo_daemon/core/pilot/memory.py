@@ -1,7 +1,7 @@
 """What the judges remember of a pilot from slot to slot: clocks and triggers of its criteria, and since when its stage is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slo_daemon.core.pilot.criteria.hold import Hold
 from slo_daemon.core.pilot.criteria.watch import WatchState
@@ -20,17 +20,21 @@ class CriterionMemory:
 
 @dataclass(frozen=True, slots=True)
 class PilotMemory:
-    """`stage_since` (Unix s): when the document was first seen in its stage."""
+    """`stage_since` (Unix s): when the document was first seen in its stage.
+
+    `served`: the planned share of users (ratio) that was seen to be served last.
+    """
 
     stage: str = ""
     stage_since: float | None = None
     criteria: Mapping[CriterionKey, CriterionMemory] = field(default_factory=dict)
+    served: float | None = None
 
     def in_stage(self, pilot: Pilot, at: float) -> "PilotMemory":
         """The memory at a time, with the pilot's stage as it is then."""
         if self.stage == pilot.stage.value and self.stage_since is not None:
             return self
-        return PilotMemory(pilot.stage.value, at, self.criteria)
+        return replace(self, stage=pilot.stage.value, stage_since=at)
 
 
 NOTHING_REMEMBERED = PilotMemory()

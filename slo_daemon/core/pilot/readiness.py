@@ -1,6 +1,7 @@
 """Readiness: may the pilot's rollout widen? All findings on a pilot, and the verdict and the advice that they come to."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from slo_daemon.core.pilot.criteria.evidence import Known
 from slo_daemon.core.pilot.defaults import (
@@ -16,7 +17,7 @@ from slo_daemon.core.pilot.findings import holds_of, say_hold, waived, written_f
 from slo_daemon.core.pilot.memory import NOTHING_REMEMBERED, PilotMemory
 from slo_daemon.core.pilot.names import vocabulary_of
 from slo_daemon.core.pilot.pilot import Pilot, Role
-from slo_daemon.core.pilot.ramp import Advice, RampAdvice, Standing, advise
+from slo_daemon.core.pilot.ramp import Advice, RampAdvice, Standing, advise, step_served
 from slo_daemon.core.pilot.records import Override, Records, RecordsUnavailable
 from slo_daemon.core.pilot.satisfaction import Satisfaction, satisfaction
 from slo_daemon.core.pilot.trials import Trial, trials_of
@@ -64,8 +65,9 @@ def assess(
     advice_reason = why
     if advice is Advice.ADVANCE and holds:
         advice, advice_reason = Advice.HOLD, say_hold(holds[0])
-    ramp = _ramp(pilot, at, findings, holds, facts, verdict)
+    ramp = _ramp(pilot, at, findings, holds, facts, verdict, memory.served)
     if ramp is not None:
+        memory = _with_served(memory, pilot, ramp)
         advice, advice_reason = ramp.advice, ramp.reasons[0]
     warnings = (
         *(say_hold(hold) for hold in holds),
@@ -81,6 +83,11 @@ def assess(
     ), memory  # fmt: skip
 
 
+def _with_served(memory: PilotMemory, pilot: Pilot, ramp: RampAdvice) -> PilotMemory:
+    step = None if pilot.ramp is None else step_served(pilot.ramp, ramp.observed)
+    return memory if step is None else replace(memory, served=step)
+
+
 def _ramp(
     pilot: Pilot,
     at: float,
@@ -88,6 +95,7 @@ def _ramp(
     holds: Sequence[Override],
     facts: PilotFacts,
     verdict: Verdict,
+    last: float | None,
 ) -> RampAdvice | None:
     if pilot.ramp is None:
         return None
@@ -104,7 +112,7 @@ def _ramp(
     observed = facts.observed_share
     if isinstance(observed, Known):
         return advise(pilot, pilot.ramp, at, standing, observed.value)
-    return advise(pilot, pilot.ramp, at, standing, None, observed.detail)
+    return advise(pilot, pilot.ramp, at, standing, None, observed.detail, last=last)
 
 
 def _level_warnings(slos: Sequence[Judged]) -> list[str]:
