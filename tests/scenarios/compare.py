@@ -74,7 +74,11 @@ def _of_slos(slot: SlotShape, shown: Shown) -> Iterator[Mismatch]:
         for name, expected in wanted.items():
             view = views.get(name)
             if view is None:
-                yield Mismatch(f"{what} of {name}", str(expected), f"not there; there are {', '.join(views) or 'no SLOs'}")
+                yield Mismatch(
+                    f"{what} of {name}",
+                    str(expected),
+                    f"not there; there are {', '.join(views) or 'no SLOs'}",
+                )
             elif came(view) != str(expected):
                 detail = view.evaluation.detail if view.evaluation else "not evaluated"
                 value = f"{view.evaluation.reason}: {detail}" if view.evaluation else detail
@@ -128,9 +132,16 @@ def _of_verdict(slot: SlotShape, shown: Shown) -> Iterator[Mismatch]:
     if slot.advice is not None and slot.advice is not assessment.advice:
         yield Mismatch("advice", slot.advice, assessment.advice, assessment.advice_reason)
     if slot.why is not None and slot.why not in assessment.advice_reason:
-        yield Mismatch("the reason of the advice", f"to contain {slot.why!r}", "another", assessment.advice_reason)
+        yield Mismatch(
+            "the reason of the advice", f"to contain {slot.why!r}", "another", assessment.advice_reason
+        )
     if slot.warning is not None and not any(slot.warning in one for one in assessment.warnings):
-        yield Mismatch("a warning", f"to contain {slot.warning!r}", "not there", "; ".join(assessment.warnings) or "no warnings")
+        yield Mismatch(
+            "a warning",
+            f"to contain {slot.warning!r}",
+            "not there",
+            "; ".join(assessment.warnings) or "no warnings",
+        )
 
 
 def _why(shown: Shown) -> str:
@@ -149,7 +160,9 @@ def _of_ramp(wanted: RampExpected, shown: Shown) -> Iterator[Mismatch]:
     for key in ("scheduled", "observed", "advised"):
         expected, came = getattr(wanted, key), getattr(ramp, key)
         if expected is not None and (came is None or abs(expected - came) > _CLOSE):
-            yield Mismatch(f"ramp, {key}", say_share(expected), "not known" if came is None else say_share(came), said)
+            yield Mismatch(
+                f"ramp, {key}", say_share(expected), "not known" if came is None else say_share(came), said
+            )
     if wanted.reason is not None and not any(wanted.reason in one for one in ramp.reasons):
         yield Mismatch("ramp, a reason", f"to contain {wanted.reason!r}", "not there", said)
 
@@ -169,7 +182,9 @@ def picture(story: Story, shown: Shown) -> str:
         evaluation = view.evaluation
         said = f"{evaluation.reason}: {evaluation.detail}" if evaluation else "not evaluated"
         name = view.instance.id.removeprefix(f"{PILOT}/")
-        lines.append(f"  {name}: level {view.state.level.word}, met {_met(view)}, data {view.data_state}: {said}")
+        lines.append(
+            f"  {name}: level {view.state.level.word}, met {_met(view)}, data {view.data_state}: {said}"
+        )
     for finding in assessment.findings:
         state = {Truth.TRUE: "true", Truth.FALSE: "false", Truth.UNKNOWN: "unknown"}[finding.state]
         flags = "".join(f", {key}" for key in ("blind", "fired", "waived") if _flag(finding, key))

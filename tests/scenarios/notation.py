@@ -17,7 +17,9 @@ _RATE = re.compile(rf"({_NUMBER})(?:/(s|min|h|d))?")
 _NAME = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?")
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"([^"\\]*)"\s*(?:,|$)')
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
-_PHASES_EXAMPLE = "write phases such as 2h at 20/s, 5m missing, rest at 1% of 20/s, or promtool's 0+1200x60 _x5"
+_PHASES_EXAMPLE = (
+    "write phases such as 2h at 20/s, 5m missing, rest at 1% of 20/s, or promtool's 0+1200x60 _x5"
+)
 
 
 class NotationError(ValueError):

@@ -184,7 +184,9 @@ def _lives(
 ) -> Iterator[Shown]:
     interval, people = story.told.interval, People(story)
     down = _times_of(story, Happening.DAEMON_DOWN)
-    restarts = sorted(story.start + one.at for one in story.told.events if one.what is Happening.DAEMON_RESTARTS)
+    restarts = sorted(
+        story.start + one.at for one in story.told.events if one.what is Happening.DAEMON_RESTARTS
+    )
     process: Process | None = None
     store: DatabaseStore | None = None
     try:
@@ -209,7 +211,9 @@ def _lives(
             assessment = snapshot.assessments[PILOT]
             decisions = {gate: decide(gate, assessment, at, interval) for gate in Gate}
             verdicts = {gate: one.verdict for gate, one in decisions.items()}
-            yield Shown(at, snapshot, assessment, verdicts, {gate: one.reasons for gate, one in decisions.items()})
+            yield Shown(
+                at, snapshot, assessment, verdicts, {gate: one.reasons for gate, one in decisions.items()}
+            )
     finally:
         if process is not None and store is not None:
             process.stop()
@@ -231,7 +235,9 @@ def _questions(history: History, first: int, last: int, interval: int) -> Iterat
         own = [reaches[key] for key in feed.keys]
         cells = max(HOUR, *(one.cells for one in own))
         hours = max(one.hours for one in own)
-        step = interval if cells <= _FINE and CELL % interval == 0 else CELL  # slots in between are asked one by one
+        step = (
+            interval if cells <= _FINE and CELL % interval == 0 else CELL
+        )  # slots in between are asked one by one
         yield Question(feed.promql, step, floor(first - cells, CELL), floor(last, step))
         if hours:
             closed = floor(last - SETTLE, HOUR)

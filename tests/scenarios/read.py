@@ -97,7 +97,9 @@ def _check_times(root: Place, told: ScenarioShape) -> None:
     for number, slot in enumerate(told.slots):
         place = root.at("slots", number, "at")
         if (slot.at - told.begin) % told.interval or slot.at < told.begin:
-            place.report("there is no slot at this time", f"slots come every {told.interval} s from `begin` on")
+            place.report(
+                "there is no slot at this time", f"slots come every {told.interval} s from `begin` on"
+            )
         elif last is not None and slot.at <= last:
             place.report("this slot is not later than the one before", "write the slots in order")
         last = slot.at
@@ -129,7 +131,9 @@ def _series(root: Place, told: ScenarioShape, start: float, end: float) -> tuple
     return tuple(found)
 
 
-def _specification(root: Place, file: Path, pilot: dict[str, Any], told: ScenarioShape) -> Specification | None:
+def _specification(
+    root: Place, file: Path, pilot: dict[str, Any], told: ScenarioShape
+) -> Specification | None:
     place = root.at("pilot")
     spec: Any = pilot
     if "file" in pilot:
@@ -142,9 +146,16 @@ def _specification(root: Place, file: Path, pilot: dict[str, Any], told: Scenari
         spec.setdefault("start", told.start)
     else:
         spec = {"stage": "canary", "start": told.start, "duration": "8w", **pilot}
-    document = {"apiVersion": "slo-daemon/v1", "kind": "Pilot", "metadata": {"name": PILOT, "title": told.title}, "spec": spec}
+    document = {
+        "apiVersion": "slo-daemon/v1",
+        "kind": "Pilot",
+        "metadata": {"name": PILOT, "title": told.title},
+        "spec": spec,
+    }
     try:
-        return load([("", yaml.safe_dump(document, sort_keys=False))], scrape_interval=told.scrape).specification
+        return load(
+            [("", yaml.safe_dump(document, sort_keys=False))], scrape_interval=told.scrape
+        ).specification
     except SpecError as error:
         for problem in error.problems:
             mark = place.at(*_path(problem.field, place)).mark

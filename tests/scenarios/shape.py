@@ -75,7 +75,10 @@ def ratings(value: object) -> tuple[int, ...]:
     for part in written.split(","):
         match = _RATINGS.fullmatch(part.strip())
         if match is None:
-            leaves.wrong(f"{part.strip()!r} is not understood", "write how many users gave which rating: 20 of 5, 3 of 1")
+            leaves.wrong(
+                f"{part.strip()!r} is not understood",
+                "write how many users gave which rating: 20 of 5, 3 of 1",
+            )
         found += [int(match[2])] * int(match[1])
     return tuple(found)
 
@@ -106,7 +109,9 @@ class RecordShape(Shape):
     incident: _word(Severity) | None = Field(default=None, description="An incident of this severity.")  # type: ignore[valid-type]
     title: Text | None = Field(default=None, description="Of the incident.")
     resolved: Time | None = Field(default=None, description="When the incident is resolved. Default: never.")
-    ratings: Ratings | None = Field(default=None, description="How many users gave which rating: 20 of 5, 3 of 1.")
+    ratings: Ratings | None = Field(
+        default=None, description="How many users gave which rating: 20 of 5, 3 of 1."
+    )
     cohort: Text | None = Field(default=None, description="The cohort of those users.")
     variant: Text | None = Field(default=None, description="The variant that those users saw.")
     hold: Text | None = Field(default=None, description="Why somebody wants the rollout held.")
@@ -121,7 +126,9 @@ class EventShape(Shape):
 
     at: Time = Field(description="When it begins.")
     what: _word(Happening) = Field(description="What happens.")  # type: ignore[valid-type]
-    lasts: Duration | None = Field(default=None, description="For how long it is down: slots in [at, at + lasts).")
+    lasts: Duration | None = Field(
+        default=None, description="For how long it is down: slots in [at, at + lasts)."
+    )
 
 
 class FindingShape(Shape):
@@ -130,7 +137,9 @@ class FindingShape(Shape):
     state: TruthWord | None = Field(default=None, description="true, false or unknown.")
     reason: Piece | None = Field(default=None, description="The name of the reason.")
     detail: Piece | None = Field(default=None, description="A part of the sentence.")
-    earliest: Time | None = Field(default=None, description="When it can pass at the earliest, to the minute.")
+    earliest: Time | None = Field(
+        default=None, description="When it can pass at the earliest, to the minute."
+    )
     blind: Flag | None = Field(default=None, description="A trigger that could not see for too long.")
     fired: Flag | None = Field(default=None, description="Whether it is a trigger that has fired.")
     waived: Flag | None = Field(default=None, description="Whether a person has waived it.")
@@ -160,7 +169,9 @@ class SlotShape(Shape):
     at: Time = Field(description="The time of the slot, a multiple of the interval.")
     because: LongText | None = Field(default=None, description="Why it must be so; told when it is not.")
     levels: dict[str, _word(LevelWord)] = Field(default_factory=dict, description="Alert levels by SLO.")  # type: ignore[misc]
-    met: dict[str, TruthWord] = Field(default_factory=dict, description="Whether SLOs are met: true, false or unknown.")
+    met: dict[str, TruthWord] = Field(
+        default_factory=dict, description="Whether SLOs are met: true, false or unknown."
+    )
     data: dict[str, _word(DataState)] = Field(default_factory=dict, description="Data states by SLO.")  # type: ignore[misc]
     findings: dict[str, FindingShape] = Field(default_factory=dict, description="Findings by their text.")
     verdict: _word(Verdict) | None = Field(default=None, description="READY, NOT_READY or INCONCLUSIVE.")  # type: ignore[valid-type]
@@ -178,15 +189,25 @@ class ScenarioShape(Shape):
 
     title: Text = Field(description="What the story shows, as a sentence.")
     about: LongText = Field(description="Why it matters.")
-    xfail: LongText | None = Field(default=None, description="Why it is known to fail. Only for faults that are not mended yet.")
-    start: Day = Field(description="The first day of the story, and of the pilot where that names none. Times are UTC.")
-    begin: Time = Field(default=0.0, description="The first slot. Before it the daemon was not there. Default: +0h.")
+    xfail: LongText | None = Field(
+        default=None, description="Why it is known to fail. Only for faults that are not mended yet."
+    )
+    start: Day = Field(
+        description="The first day of the story, and of the pilot where that names none. Times are UTC."
+    )
+    begin: Time = Field(
+        default=0.0, description="The first slot. Before it the daemon was not there. Default: +0h."
+    )
     interval: Duration = Field(default=60, description="Between two slots. Default: 1m.")
     scrape: Duration = Field(default=60, description="Between two samples. Default: 1m.")
-    pilot: Free = Field(description="The pilot's spec (docs/spec.md), or `file` (a path from here) with `changes`.")
+    pilot: Free = Field(
+        description="The pilot's spec (docs/spec.md), or `file` (a path from here) with `changes`."
+    )
     series: dict[str, Piece] = Field(description="Series by name and labels: phases, or promtool's notation.")
     records: list[RecordShape] = Field(default_factory=list, description="What people tell.")
-    events: list[EventShape] = Field(default_factory=list, description="What happens to the daemon and to Prometheus.")
+    events: list[EventShape] = Field(
+        default_factory=list, description="What happens to the daemon and to Prometheus."
+    )
     slots: list[SlotShape] = Field(min_length=1, description="What is expected, and when.")
 
     @property
@@ -204,7 +225,7 @@ class _Generator(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
+    def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 

@@ -23,7 +23,11 @@ def failures_of(story: Story, folder: Path) -> list[str]:
             seen.add(number)
             wrong = compare(story, story.told.slots[number], shown)
             failures += [told(story, number, wrong)] if wrong else []
-    unseen = [f"{story.file.name}:{story.lines[n]}: there was no slot: the daemon was down" for n in expected.values() if n not in seen]
+    unseen = [
+        f"{story.file.name}:{story.lines[n]}: there was no slot: the daemon was down"
+        for n in expected.values()
+        if n not in seen
+    ]
     return failures + unseen
 
 
