@@ -19,6 +19,7 @@ def write_notes(memory: PilotMemory) -> str:
     content = {
         "stage": memory.stage,
         "stage_since": memory.stage_since,
+        "served": memory.served,
         "criteria": [
             {
                 "role": role.value,
@@ -53,6 +54,7 @@ def _memory(content: Any) -> PilotMemory:
             )
             for one in content["criteria"]
         },
+        None if content.get("served") is None else float(content["served"]),
     )
 
 

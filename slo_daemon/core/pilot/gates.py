@@ -10,8 +10,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import assert_never
 
+from slo_daemon.core.pilot.findings import say_hold
 from slo_daemon.core.pilot.ramp import Advice
-from slo_daemon.core.pilot.records import Override
 from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.phrases import say_time, visible
@@ -167,7 +167,7 @@ _Answer = tuple[GateVerdict, GateReason, Iterable[str]]  # the words are made wh
 
 
 def _answer(gate: Gate, assessment: Assessment) -> _Answer:
-    fired, holds = assessment.fired, (_hold(hold) for hold in assessment.holds)
+    fired, holds = assessment.fired, (say_hold(hold) for hold in assessment.holds)
     if fired:
         words = (f"rollback trigger fired: {_said(finding)}" for finding in fired)
         return GateVerdict.FAIL, GateReason.FIRED, chain(words, holds)
@@ -223,10 +223,6 @@ def _said(finding: Finding) -> str:
     return f"{finding.text} ({finding.detail})"
 
 
-def _hold(hold: Override) -> str:
-    return f"held by {hold.by} until {say_time(hold.expires_at)}: {hold.reason}"
-
-
 def _advice(assessment: Assessment) -> Advice:
     """Back if and only if a trigger has fired; on only while nobody holds the rollout."""
     if assessment.fired:
@@ -236,8 +232,8 @@ def _advice(assessment: Assessment) -> Advice:
 
 
 def _bounded(said: Iterable[str]) -> tuple[str, ...]:
-    """Each in one line: they end in events of Kubernetes, in logs and on terminals."""
-    found = tuple(said)
+    """Each once and in one line: they end in events of Kubernetes, in logs and on terminals."""
+    found = tuple(dict.fromkeys(said))
     rest = len(found) - MOST_REASONS + 1
     told = found if rest <= 1 else (*found[: MOST_REASONS - 1], f"and {rest} more")
     return tuple(_short(visible(text[: 4 * LONGEST_REASON])) for text in told)

@@ -24,17 +24,21 @@ class CriterionMemory:
 
 @dataclass(frozen=True, slots=True)
 class PilotMemory:
-    """`stage_since` (Unix s): when the document was first seen in its stage."""
+    """`stage_since` (Unix s): when the document was first seen in its stage.
+
+    `served`: the planned share of users (ratio) that was seen to be served last.
+    """
 
     stage: str = ""
     stage_since: float | None = None
     criteria: Mapping[CriterionKey, CriterionMemory] = field(default_factory=dict)
+    served: float | None = None
 
     def in_stage(self, pilot: Pilot, at: float) -> "PilotMemory":
         """The memory at a time, with the pilot's stage as it is then."""
         if self.stage == pilot.stage.value and self.stage_since is not None:
             return self
-        return PilotMemory(pilot.stage.value, at, self.criteria)
+        return replace(self, stage=pilot.stage.value, stage_since=at)
 
     def after(self, older: "PilotMemory") -> "PilotMemory":
         """This memory, begun without knowing `older`: what had fired then and was not seen to be over since is fired."""

@@ -60,12 +60,23 @@ class Standing:
 
 
 def advise(
-    pilot: Pilot, ramp: Ramp, at: float, standing: Standing, observed: float | None, observed_detail: str = ""
+    pilot: Pilot,
+    ramp: Ramp,
+    at: float,
+    standing: Standing,
+    observed: float | None,
+    observed_detail: str = "",
+    *,
+    last: float | None = None,
 ) -> RampAdvice:
-    """The advice at time `at` (Unix seconds). `observed`: the share of users that is served (ratio), None if not known."""
+    """The advice at time `at` (Unix seconds). `observed`: the share of users that is served (ratio), None if not known.
+
+    `last`: what was observed last, which is taken to be served while nothing is known: the plan may be far ahead of it,
+    and who cannot see must not propose more. Without both, the planned share is taken to be served.
+    """
     today = datetime.fromtimestamp(at, UTC).date()
     scheduled = ramp.scheduled(pilot.start, today)
-    now = scheduled if observed is None else observed
+    now = next(share for share in (observed, last, scheduled) if share is not None)
     step = _step_of(ramp, now)
 
     def told(
@@ -119,6 +130,15 @@ def _until_planned(
         return [*reasons, "no further step is planned"], None
     reasons.append(f"the step to {say_share(following)} is planned for {first}")
     return reasons, _midnight(first)
+
+
+def step_served(ramp: Ramp, observed: float | None) -> float | None:
+    """The planned share that is being served; None where not even the first one is, or nobody knows.
+
+    The rate of a counter that has died sags for some minutes, before it is gone: that is no step to be remembered.
+    """
+    step = None if observed is None else _step_of(ramp, observed)
+    return step if step in _shares(ramp) else None
 
 
 def _shares(ramp: Ramp) -> list[float]:

@@ -17,7 +17,7 @@ from slo_daemon.core.pilot.findings import holds_of, say_hold, waived, written_f
 from slo_daemon.core.pilot.memory import NOTHING_REMEMBERED, PilotMemory
 from slo_daemon.core.pilot.names import vocabulary_of
 from slo_daemon.core.pilot.pilot import Pilot, Role
-from slo_daemon.core.pilot.ramp import Advice, RampAdvice, Standing, advise
+from slo_daemon.core.pilot.ramp import Advice, RampAdvice, Standing, advise, step_served
 from slo_daemon.core.pilot.records import Override, Records, RecordsUnavailable
 from slo_daemon.core.pilot.satisfaction import Satisfaction, satisfaction
 from slo_daemon.core.pilot.slo_facts import slot_too_old
@@ -69,8 +69,9 @@ def assess(
         advice, advice_reason = Advice.HOLD, f"{stalled}; {why}"
     if advice is Advice.ADVANCE and holds:
         advice, advice_reason = Advice.HOLD, say_hold(holds[0])
-    ramp = _ramp(pilot, at, findings, holds, facts, verdict, stalled)
+    ramp = _ramp(pilot, at, findings, holds, facts, verdict, stalled, memory.served)
     if ramp is not None:
+        memory = _with_served(memory, pilot, ramp)
         advice, advice_reason = ramp.advice, ramp.reasons[0]
     warnings = (
         *(say_hold(hold) for hold in holds),
@@ -100,6 +101,11 @@ def as_of(assessment: Assessment, at: float) -> Assessment:
     )  # fmt: skip
 
 
+def _with_served(memory: PilotMemory, pilot: Pilot, ramp: RampAdvice) -> PilotMemory:
+    step = None if pilot.ramp is None else step_served(pilot.ramp, ramp.observed)
+    return memory if step is None else replace(memory, served=step)
+
+
 def _ramp(
     pilot: Pilot,
     at: float,
@@ -108,6 +114,7 @@ def _ramp(
     facts: PilotFacts,
     verdict: Verdict,
     stalled: str,
+    last: float | None,
 ) -> RampAdvice | None:
     """`stalled`: why the latest slot does not speak of the present; what fired in it rolls nothing back then."""
     if pilot.ramp is None:
@@ -129,7 +136,7 @@ def _ramp(
     observed = facts.observed_share
     if isinstance(observed, Known):
         return advise(pilot, pilot.ramp, at, standing, observed.value)
-    return advise(pilot, pilot.ramp, at, standing, None, observed.detail)
+    return advise(pilot, pilot.ramp, at, standing, None, observed.detail, last=last)
 
 
 def _level_warnings(slos: Sequence[Judged]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from math import inf
+from math import inf, nextafter
 
 from slo_daemon.core.pilot.criteria.evidence import Evidence, Known, MetFact, Source, Unknown
 from slo_daemon.core.pilot.truth import Truth
@@ -90,7 +90,7 @@ def number_of(evaluation: Evaluation | None, slot: Slot | None, at: float) -> Ev
         return Unknown(NOT_EVALUATED, doubt, source=source)
     objective, measurement = evaluation.instance.slo.objective, evaluation.measurement
     if isinstance(measurement, Measured):
-        low, high, limit = measurement.low, measurement.high, measurement.limit
+        low, high, limit = _surely_above(measurement), measurement.high, measurement.limit
         if evaluation.coverage is not None and evaluation.coverage < FULL_COVERAGE:
             at_least = objective.direction is Direction.AT_LEAST
             low, high = (-inf, high) if at_least else (low, inf)
@@ -99,6 +99,12 @@ def number_of(evaluation: Evaluation | None, slot: Slot | None, at: float) -> Ev
             measurement.value, low, high, objective.unit, measurement.total, limit, source=source
         )  # fmt: skip
     return Unknown(evaluation.reason.value, evaluation.detail, unit=objective.unit, source=source)
+
+
+def _surely_above(measurement: Measured) -> float:
+    """Beyond the last bucket edge an objective counts as missed whatever its target; a criterion knows only the edge."""
+    edge = measurement.facts.get("lower_edge")
+    return nextafter(edge, inf) if measurement.low == inf and edge is not None else measurement.low
 
 
 def worst_of(found: Sequence[tuple[str, Evidence]], direction: Direction) -> Evidence:
@@ -122,6 +128,9 @@ def worst_of(found: Sequence[tuple[str, Evidence]], direction: Direction) -> Evi
         low, high = (-inf, high) if at_least else (low, inf)
         limit = unseen[0][1].reason
     about = f"{name} is the worst of {len(found)} groups"
+    if unseen:
+        more = f" and {len(unseen) - 1} more" if len(unseen) > 1 else ""
+        about = f"nothing is known of {unseen[0][0]}{more} ({unseen[0][1].detail}), and {name} is the worst of the others"
     return Known(worst.value, low, high, worst.unit, worst.n, limit, about, worst.source)
 
 
@@ -225,7 +234,7 @@ def doubt_of(
     if age or evaluation is None:
         return NOT_EVALUATED, age
     if evaluation.met is None:
-        return evaluation.reason.value, evaluation.reason.value
+        return evaluation.reason.value, evaluation.reason.value.replace("_", " ")
     if evaluation.met and evaluation.coverage is not None and evaluation.coverage < FULL_COVERAGE:
         window = evaluation.instance.slo.window
         return FactReason.NOT_SEEN, f"met, but only {evaluation.coverage:.1%} of {window} was seen"

@@ -90,7 +90,12 @@ def strata_of(experiment: ExperimentMetric, pilot: Pilot, watched: Iterable[Watc
 
 
 def outlook_of(trial: Trial, pilot: Pilot, margin: float, *, above: bool) -> Outlook | None:
-    """Whether the pilot will have users enough to show a lift past `margin`; None while nothing can be told."""
+    """Whether the pilot will have users enough to show a lift past `margin`; None while nothing can be told.
+
+    More users do not help where the split does not work.
+    """
+    if trial.outcome.mismatch is not None and trial.outcome.mismatch.flagged:
+        return None
     return outlook_so_far(trial.experiment, pilot, trial.strata, margin, above=above)
 
 

@@ -103,7 +103,7 @@ def test_a_hold_is_named_first() -> None:
     found = decide(Gate.PROMOTE, assessed(MISSED, holds=[hold("Ada", "sale")]), NOW, INTERVAL)
 
     assert found.reason is GateReason.HELD
-    assert found.reasons[0].startswith("held by Ada until 2027-01-15 09:00:00 UTC: sale")
+    assert found.reasons[0].startswith("held by Ada until 2027-01-15 09:00 UTC: sale")
     assert "latency" in found.reasons[1]
     assert (found.ready, found.readiness) == (False, Verdict.NOT_READY)
 

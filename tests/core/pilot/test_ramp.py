@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_daemon.core.pilot.pilot import Pilot, Ramp, RampStep
-from slo_daemon.core.pilot.ramp import Advice, RampAdvice, Standing, advise
+from slo_daemon.core.pilot.ramp import Advice, RampAdvice, Standing, advise, step_served
 from tests.factories import seed_pilot
 
 START = date(2026, 10, 23)
@@ -46,6 +46,23 @@ def test_a_pilot_that_was_held_up_takes_one_step_at_a_time() -> None:
 def test_without_an_observed_share_the_planned_one_is_taken_to_be_served() -> None:
     found = advice(22)
     assert (found.advice, found.advised) == (Advice.HOLD, 0.15)
+
+
+def test_while_the_served_share_cannot_be_seen_the_one_seen_last_is_taken_to_be_served() -> None:
+    blind = Standing(unseen=("not known: error rate > 1%",))
+    held = advise(PILOT, RAMP, on_day(40), blind, None, "stale", last=0.05)
+
+    assert (held.advice, held.observed, held.advised) == (Advice.HOLD, None, 0.05)
+    assert held.scheduled > held.advised
+
+
+@pytest.mark.parametrize(
+    ("observed", "step"), [(None, None), (0.02, None), (0.05, 0.05), (0.07, 0.05), (0.11, 0.10), (1.0, 0.20)]
+)
+def test_what_is_remembered_of_the_served_share_is_a_step_of_the_plan(
+    observed: float | None, step: float | None
+) -> None:
+    assert step_served(RAMP, observed) == step
 
 
 @pytest.mark.parametrize("observed", [0.093, 0.10, 0.108])

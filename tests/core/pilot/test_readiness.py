@@ -94,7 +94,8 @@ def test_an_slo_that_cannot_be_told_leaves_the_verdict_open(
     views[slo] = view(PLAIN.slos[slo], all_readings(PLAIN.slos[slo], readings))
     assessment = assessed(views=views)
     assert (assessment.verdict, assessment.advice) == (Verdict.INCONCLUSIVE, Advice.HOLD)
-    assert finding_of(assessment, "every SLO").detail == f"cannot be told for availability ({reason})"
+    said = reason.replace("_", " ")
+    assert finding_of(assessment, "every SLO").detail == f"cannot be told for availability ({said})"
 
 
 def test_an_slo_that_was_not_evaluated_leaves_the_verdict_open() -> None:

@@ -32,6 +32,7 @@ from slo_daemon.core.slo.window import Slot
 
 Holds = Mapping[str, Hold]  # by the printed comparison
 MOST_TOLD = 5  # parts in one sentence
+_NOTHING = 1e-12  # what lies in a histogram's first bucket is more than 0, which is nothing to tell
 
 
 class CriterionReason(StrEnum):
@@ -185,9 +186,10 @@ def _spread(evidence: Known, unit: Unit, number: float) -> str:
     if evidence.low == evidence.high:
         return ""
     low, high = (say_value(bound, unit, [number]) for bound in (evidence.low, evidence.high))
+    bounded = isfinite(evidence.low) and not 0.0 < evidence.low < _NOTHING
     if not isfinite(evidence.high):
-        return f" (at least {low})" if isfinite(evidence.low) else ""
-    return f" (between {low} and {high})" if isfinite(evidence.low) else f" (at most {high})"
+        return f" (at least {low})" if bounded else ""
+    return f" (between {low} and {high})" if bounded else f" (at most {high})"
 
 
 def _over_time(compare: Compare, now: Judgement, hold: Hold, slot: Slot) -> Judgement:

@@ -91,7 +91,7 @@ class Outlook:
     def __str__(self) -> str:
         """A sentence."""
         side = "more" if self.question.above else "less"
-        margin, lift = f"{100 * self.question.margin:.3g} %", f"{100 * self.question.lift:.3g} %"
+        margin, lift = f"{100 * self.question.margin:g} %", f"{100 * self.question.lift:.3g} %"
         claim = f"a lift of {side} than {margin} where it really is {lift}"
         if isinf(self.needed.treatment):
             return f"no number of users shows {claim}"
