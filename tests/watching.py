@@ -58,7 +58,8 @@ def streak_of(wanted: int, days_met: float, slot: Slot = SLOT, *, coverage: floa
     met = days_met >= wanted
     slices = Tally(4_032.0 if met else 3_900.0, 4_032.0, coverage)
     reason = StreakReason.MET if met else StreakReason.SLICES_MISSED
-    return Streak(wanted * DAY, slot.time, met, reason, slices, None, slot.time - min(days_met, wanted) * DAY)
+    since = slot.time - min(days_met, wanted) * DAY
+    return Streak(wanted * DAY, slot.time, met, reason, slices, None, since, since)
 
 
 def _arm(measure: Measure, pilot: Pilot, variant: str, slot: Slot) -> Watched:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from slo_daemon.core.pilot.facts import Judged
+from slo_daemon.core.pilot.measures import first_midnight
 from slo_daemon.core.pilot.pilot import FeedbackMetric, Pilot, Role
 from slo_daemon.core.pilot.records import IncidentSummary, Records, RecordsUnavailable, Severity
 from slo_daemon.core.pilot.satisfaction import ENOUGH_VOTES, Satisfaction
 from slo_daemon.core.pilot.slo_facts import doubt_of, too_old
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Finding
-from slo_daemon.core.slo.budget import spent_out
+from slo_daemon.core.slo.budget import FULL_COVERAGE, Budget, BudgetState, spent_out
 from slo_daemon.core.slo.phrases import say_basis, say_count, say_evaluation, say_name, say_share
 from slo_daemon.core.slo.window import Slot
 
@@ -18,6 +19,7 @@ WANTED_SATISFACTION = 4.0
 MANY_INCIDENTS = 5
 INCIDENT_DAYS = 7
 MOST_NAMES = 5  # in one sentence
+BUDGET_YOUNG = "budget_young"  # unknown only because the pilot is younger than the budget's window
 
 
 def default_findings(
@@ -72,6 +74,7 @@ def _no_budget_spent(
     seen = {judged.instance.slo.id for judged in slos}
     unknown = [f"{slo.name} (no group of it was seen yet)" for slo in wanted if slo.id not in seen]
     spent, left = [], []
+    young = 0
     for judged in slos:
         if judged.instance.slo.budget is None:
             continue
@@ -85,6 +88,9 @@ def _no_budget_spent(
                 spent.append(f"{name} ({say_share(budget.spent or 1.0)} of {budget.policy.window} spent)")
             case False:
                 left.append((budget.remaining or 0.0, name))
+            case None if _is_young(budget, pilot, at):
+                young += 1
+                unknown.append(f"{name} ({say_basis(budget)}, all of it since the pilot began)")
             case None:
                 unknown.append(f"{name} ({say_basis(budget)})")
     n = len(spent) + len(unknown) + len(left)
@@ -92,12 +98,23 @@ def _no_budget_spent(
         state, reason, detail = Truth.FALSE, "budget_spent", f"error budgets spent: {named(spent)}"
         detail += f"; cannot be told for {named(unknown)}" if unknown else ""
     elif unknown:
-        state, reason, detail = Truth.UNKNOWN, "budget_unknown", f"cannot be told for {named(unknown)}"
+        reason = BUDGET_YOUNG if young == len(unknown) else "budget_unknown"
+        state, detail = Truth.UNKNOWN, f"cannot be told for {named(unknown)}"
     else:
         least, name = min(left)
         state, reason = Truth.TRUE, "budgets_left"
         detail = f"{say_count(n, 'error budget')} not spent; the least is left of {name}, {say_share(least)}"
     return (Finding(text, Role.DEFAULT, state, reason, detail, value=len(left), n=n),)
+
+
+def _is_young(budget: Budget, pilot: Pilot, at: float) -> bool:
+    """Whether only the pilot's age keeps a budget from being whole: all since its start was seen, and is not spent."""
+    began, start = first_midnight(pilot), budget.policy.window.start(at)
+    if not start < began < at or budget.remaining is None or budget.remaining <= 0.0:
+        return False
+    return budget.state is BudgetState.PARTIAL and budget.tally.coverage * (at - start) >= FULL_COVERAGE * (
+        at - began
+    )
 
 
 def _no_open_critical_incident(records: Records | RecordsUnavailable) -> Finding:

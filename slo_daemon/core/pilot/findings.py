@@ -7,7 +7,7 @@ from zlib import crc32
 
 from slo_daemon.core.pilot.criteria.criterion import Compare, Criterion, Op, Operand
 from slo_daemon.core.pilot.criteria.evidence import Judgement
-from slo_daemon.core.pilot.criteria.judge import judge
+from slo_daemon.core.pilot.criteria.judge import CriterionReason, judge
 from slo_daemon.core.pilot.criteria.meaning import Meaning
 from slo_daemon.core.pilot.criteria.watch import Watching, watch
 from slo_daemon.core.pilot.facts import PilotFacts
@@ -26,6 +26,7 @@ from slo_daemon.core.pilot.slo_facts import NOT_EVALUATED
 from slo_daemon.core.pilot.trials import outlook_of
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Finding
+from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.objective import Direction
 from slo_daemon.core.slo.phrases import say_minute, say_objective
 
@@ -68,6 +69,7 @@ def _finding(
         slot,
         clear_for=policy.clear_for,
         blind_for=policy.blind_for,
+        seeing=judgement.reason == CriterionReason.UNDECIDED,
     )
     memory = CriterionMemory(state, holds, of)
     return _told(role, text, criterion, facts, judgement, memory), memory
@@ -95,7 +97,8 @@ def _told(
     watching = state.watching if role is Role.ROLLBACK else None
     if watching is Watching.FIRED and truth is not Truth.TRUE:
         fired = say_minute(state.fired or state.at)
-        detail = f"fired at {fired} UTC and not surely over yet; {detail}"
+        quiet = f"{show_duration(state.clearing)} of {show_duration(facts.pilot.triggers.clear_for)}"
+        detail = f"fired at {fired} UTC, and surely false for {quiet} since; {detail}"
         truth, reason = Truth.TRUE, FIRED
     elif watching is Watching.BLIND:
         detail = f"blind since {say_minute(state.seen)} UTC: {detail}"

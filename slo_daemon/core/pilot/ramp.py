@@ -137,8 +137,8 @@ def step_served(ramp: Ramp, observed: float | None) -> float | None:
 
     The rate of a counter that has died sags for some minutes, before it is gone: that is no step to be remembered.
     """
-    step = None if observed is None else _step_of(ramp, observed)
-    return step if step in _shares(ramp) else None
+    first = _shares(ramp)[0]
+    return None if observed is None or observed < first - _slack(first) else _step_of(ramp, observed)
 
 
 def _shares(ramp: Ramp) -> list[float]:
@@ -150,9 +150,13 @@ def _shares(ramp: Ramp) -> list[float]:
 
 
 def _step_of(ramp: Ramp, share: float) -> float:
-    """The planned share that is being served, as nearly as one can tell; below the first one the share itself."""
-    reached = [planned for planned in _shares(ramp) if planned <= share + _slack(planned)]
-    return reached[-1] if reached else share
+    """The planned share that is being served, as nearly as one can tell: the first one, unless nobody is served.
+
+    The rate of a counter that dies sags for some minutes before it is gone: what is advised must not sag with it.
+    """
+    shares = _shares(ramp)
+    reached = [planned for planned in shares if planned <= share + _slack(planned)]
+    return reached[-1] if reached else shares[0] if share > LEAST_SLACK else 0.0
 
 
 def _slack(share: float) -> float:

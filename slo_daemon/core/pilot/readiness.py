@@ -6,6 +6,7 @@ from dataclasses import replace
 from slo_daemon.core.pilot.criteria.evidence import Known
 from slo_daemon.core.pilot.defaults import (
     BLOCKING_SATISFACTION,
+    BUDGET_YOUNG,
     INCIDENT_DAYS,
     MANY_INCIDENTS,
     WANTED_SATISFACTION,
@@ -28,6 +29,7 @@ from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import say_count, say_minute, say_name
 from slo_daemon.core.slo.window import Slot
 
+NO_HINDRANCE = (BUDGET_YOUNG,)  # of a step: else a budget of 30d would hold every ramp for its first month
 ON_THE_WAY = (
     Role.DEFAULT,
     Role.ROLLBACK,
@@ -119,7 +121,7 @@ def _ramp(
     """`stalled`: why the latest slot does not speak of the present; what fired in it rolls nothing back then."""
     if pilot.ramp is None:
         return None
-    on_the_way = [finding for finding in findings if finding.role in ON_THE_WAY]
+    on_the_way = [f for f in findings if f.role in ON_THE_WAY and f.reason not in NO_HINDRANCE]
     fired = tuple(against(f) for f in findings if f.effect is Effect.FIRE)
     standing = Standing(
         fired=() if stalled else fired,
@@ -164,7 +166,7 @@ def _blind_triggers(findings: Iterable[Finding]) -> list[str]:
     unseeing = [f for f in findings if f.role is Role.ROLLBACK and f.effect is Effect.OPEN]
     blind = [f"blind rollback trigger: {f.text} ({f.detail})" for f in unseeing if f.blind]
     short = len(unseeing) - len(blind)
-    return [*blind, *([f"{say_count(short, 'rollback trigger')} cannot see now"] if short else [])]
+    return [*blind, *([f"{say_count(short, 'rollback trigger')} cannot be told now"] if short else [])]
 
 
 def _trial_warnings(trials: Iterable[Trial]) -> list[str]:

@@ -46,8 +46,9 @@ class Streak:
     """How an SLO (or group) stands towards having been met for `wanted` seconds, at the time `at` (Unix seconds).
 
     `met`: True and False are proven, None cannot be told; `reason` names why. `slices`: counted over the whole time.
-    `whole`: the indicator over the whole time, None for kinds that have none. `since`: from when on everything counts, as
-    far as it has come: if it goes on like that, the SLO will have been met for long enough at `since + wanted`.
+    `whole`: the indicator over the whole time, None for kinds that have none. `since`: from when on it was seen and
+    everything counts. `begin`: where a window may begin in which everything counts; a little may be unseen in it, so it can
+    lie before `since`.
     """
 
     wanted: int
@@ -57,6 +58,7 @@ class Streak:
     slices: Tally
     whole: Measurement | None
     since: float
+    begin: float
 
     @property
     def seconds(self) -> float:
@@ -65,8 +67,8 @@ class Streak:
 
     @property
     def earliest(self) -> float:
-        """When it can have been met for long enough (Unix seconds)."""
-        return self.since + self.wanted
+        """When it can have been met for long enough (Unix seconds), if it goes on like that."""
+        return self.begin + self.wanted
 
 
 def streak(entry: Entry, group: Labels, sight: Sight, *, backfilling: bool) -> Streak:
@@ -92,13 +94,13 @@ def streak(entry: Entry, group: Labels, sight: Sight, *, backfilling: bool) -> S
     tally, over_all = counted(start), whole(start)
     met, reason = _judge(entry, tally, over_all, most_bad, backfilling=backfilling)
     if met:
-        return Streak(wanted, at, met, reason, tally, over_all, start)
+        return Streak(wanted, at, met, reason, tally, over_all, start, start)
     marks = _marks(start, at)
     marks = marks[bisect_left(marks, True, key=counts) :]
     marks = marks[_first(marks, lambda since: _is_met(entry, whole(since), unsure=True)) :]
     if not marks:
-        return Streak(wanted, at, met, reason, tally, over_all, at)
-    return Streak(wanted, at, met, reason, tally, over_all, _first_seen(marks, at, counted))
+        return Streak(wanted, at, met, reason, tally, over_all, at, at)
+    return Streak(wanted, at, met, reason, tally, over_all, _first_seen(marks, at, counted), marks[0])
 
 
 def _first_seen(marks: Sequence[float], at: float, counted: Callable[[float], Tally]) -> float:

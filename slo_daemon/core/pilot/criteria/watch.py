@@ -64,8 +64,12 @@ def watch(
     *,
     clear_for: float = CLEAR_FOR,
     blind_for: float = BLIND_FOR,
+    seeing: bool = False,
 ) -> WatchState:
-    """The memory after a slot in which the criterion was `truth`. Times in seconds."""
+    """The memory after a slot in which the criterion was `truth`. Times in seconds.
+
+    `seeing`: it is unknown, but not for want of sight: the estimate is there and cannot decide yet. That blinds nobody.
+    """
     at = slot.time
     if previous is None:
         previous = WatchState(truth, at, at, at)
@@ -74,7 +78,7 @@ def watch(
     elif at < previous.at:
         return previous
     fired, clearing = _fired(previous, truth, slot, clear_for)
-    seen = previous.seen if truth is Truth.UNKNOWN else at
+    seen = previous.seen if truth is Truth.UNKNOWN and not seeing else at
     return WatchState(
         truth=truth,
         since=previous.since if truth is previous.truth else at,
