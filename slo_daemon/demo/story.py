@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
 from typing import IO
@@ -33,7 +34,7 @@ from slo_daemon.demo.history import Progress, generate_history
 from slo_daemon.demo.servers import AlertmanagerServer, PrometheusServer, free_port
 from slo_daemon.demo.service import SearchService
 from slo_daemon.demo.traffic import Traffic
-from slo_daemon.demo.voices import INCIDENTS, ratings
+from slo_daemon.demo.voices import INCIDENTS, ratings_file
 from slo_daemon.demo.webhook import WebhookReceiver
 from slo_daemon.settings import read_settings
 from slo_daemon.workflows.backfill import Progress as Done
@@ -218,13 +219,15 @@ class Demo:
                 self.end()
 
     def _tell_records(self, addresses: Addresses) -> None:
-        """What people of the pilot would have told, by the daemon's own API."""
+        """What people of the pilot would have told, by the daemon's own API: each incident as it came, the ratings as a file."""
         api = DaemonApi(addresses.daemon, self._token)
         try:
             for incident in INCIDENTS:
                 api.add_incident(addresses.pilot, incident.fields(self._now()))
-            for rating in ratings(self._seed):
-                api.add_feedback(addresses.pilot, rating.fields(self._now()))
+            file = ratings_file(self._seed, self._now())
+            api.import_file(
+                addresses.pilot, "feedback", file, "application/json", f"file-{sha256(file).hexdigest()}"
+            )
         finally:
             api.close()
         self._told.set()
