@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from slo_daemon.adapters.record_files import feedback_of, incident_of
+from slo_daemon.backtesting.past import PastRecords
+
 HOUR = 3600.0
 VOTES = 237
 _FIRST_VOTE = 29.7 * 24  # hours ago
@@ -80,6 +83,14 @@ def ratings(seed: int) -> Iterator[Told]:
 def ratings_file(seed: int, now: float) -> bytes:
     """All ratings as one JSON file, as an import takes it. `now` in Unix seconds."""
     return json.dumps({"feedback": [rating.fields(now) for rating in ratings(seed)]}).encode()
+
+
+def past_records(seed: int, pilot: str, now: float) -> PastRecords:
+    """The same for a replay of the past."""
+    return PastRecords(
+        tuple(incident_of(one.fields(now), n, "demo", pilot) for n, one in enumerate(INCIDENTS, 1)),
+        tuple(feedback_of(one.fields(now), n, "demo", pilot) for n, one in enumerate(ratings(seed), 1)),
+    )
 
 
 def _if_known(**values: str) -> dict[str, object]:
