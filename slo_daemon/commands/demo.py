@@ -228,11 +228,11 @@ class _Events:
         before, self.last = self.last, self._story.standing(self._daemon.board.current)
         yield from changes(before, self.last)
         for notification in self._webhook.notifications[self._told :]:
-            yield f"Alertmanager notified: {_said(notification)}"
+            yield f"Alertmanager notified: {said(notification)}"
             self._told += 1
 
 
-def _said(notification: Notification) -> str:
+def said(notification: Notification) -> str:
     """`firing PilotRollbackTriggered; resolved SLOWarning`."""
     return "; ".join(
         f"{status} {', '.join(names)}"

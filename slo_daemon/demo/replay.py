@@ -1,6 +1,6 @@
 """The big outage of the demo's past, judged again: the daemon's own machinery over the demo's own Prometheus."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,10 +25,9 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What the daemon would have said. `first`: how things stood before the outage; `moments`: what changed from then on."""
+    """What the daemon would have said: how it stood before the outage, and what changed from then on."""
 
     outage: Incident
-    first: Standing
     moments: tuple[Moment, ...]
     slots: int
     queries: int
@@ -46,19 +45,19 @@ def replay_outage(settings: Settings, pilot: str, outage: Incident, past: PastRe
     done = run(settings, wanted, past, share=1.0, watch=Watch(judged=judged))
     if not seen:
         return None
-    return Replayed(outage, seen[0], moments(seen), len(seen), done.queries)
+    return Replayed(outage, moments(seen), len(seen), done.queries)
 
 
 def moments(seen: Sequence[Standing]) -> tuple[Moment, ...]:
-    """Where one look differs from the one before in triggers, advice or gates; levels have their own alerts."""
-    found = []
-    for before, after in pairwise(seen):
-        said = [*trigger_changes(before, after)]
-        if after.advice is not before.advice and after.advice is not None:
-            said.append(f"advice {after.advice.value}")
-        gates = [f"{one.gate} {one.verdict.value}" for one in gate_changes(before, after)]
-        if gates:
-            said.append(f"gates: {', '.join(gates)}")
-        if said:
-            found.append(Moment(after.at, tuple(said)))
-    return tuple(found)
+    """The first look, and where a later one differs in triggers, advice or gates; levels have their own alerts."""
+    found = [Moment(after.at, tuple(_said(before, after))) for before, after in pairwise([Standing(), *seen])]
+    return tuple(moment for moment in found if moment.said)
+
+
+def _said(before: Standing, after: Standing) -> Iterator[str]:
+    yield from trigger_changes(before, after)
+    if after.advice is not before.advice and after.advice is not None:
+        yield f"advice {after.advice.value}"
+    gates = [f"{one.gate} {one.verdict.value}" for one in gate_changes(before, after)]
+    if gates:
+        yield f"gates: {', '.join(gates)}"
