@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 
 import pytest
+import requests
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
@@ -106,6 +107,57 @@ def test_once_tells_verdict_streak_ramp_experiment_gates_and_the_trigger_of_the_
     assert "slo-daemon gate ecommerce-semantic-search --gate rollback --url http://127.0.0.1:" in links
     assert max(cell_len(line.rstrip()) for line in (page + replayed).splitlines()) <= WIDTH
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_live_lines_tell_how_a_trigger_fires_the_gates_that_follow_and_the_alert_that_arrives(
+    tmp_path: Path,
+) -> None:
+    page = tmp_path / "page.txt"
+    with page.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "slo_daemon", "demo", "--days", "1"],
+            env=os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "120"},
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    watchdog = Timer(240.0, process.kill)
+    watchdog.start()
+    try:
+        assert process.stderr is not None
+        burn = _until(page, process, re.compile(r"'(http://\S+?/incident\?kind=outage)&"))
+        assert requests.post(f"{burn}&seconds=60", timeout=10).status_code == 202
+        expected = [
+            "demo: rollback trigger fired: Error rate > 1% (error_rate is ",
+            "demo: advice rollback",
+            "demo: gate promote fail (trigger_fired)",
+            "demo: gate rollback fail (trigger_fired)",
+            "demo: Alertmanager notified: firing PilotRollbackTriggered",
+        ]
+        for line in process.stderr:
+            if line.startswith(expected[0]):
+                expected.pop(0)
+            if not expected:
+                break
+        assert expected == []
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        assert process.wait() == 0
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.stderr.close()
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def _until(file: Path, process: subprocess.Popen[str], wanted: re.Pattern[str]) -> str:
+    """What a pattern finds in a file that is being written."""
+    while (found := wanted.search(file.read_text())) is None:
+        assert process.poll() is None, file.read_text()
+        Event().wait(0.2)
+    return found.group(1)
 
 
 @pytest.mark.servers
