@@ -59,6 +59,11 @@ MET_STYLES = {True: GOOD, False: BAD, None: DOUBTFUL}
 ADVICE_STYLES = {Advice.ADVANCE: GOOD, Advice.HOLD: DOUBTFUL, Advice.ROLLBACK: BAD}
 GATE_SYMBOLS = {GateVerdict.PASS: "✓", GateVerdict.FAIL: "✗", GateVerdict.INCONCLUSIVE: "?"}
 GATE_STYLES = {GateVerdict.PASS: GOOD, GateVerdict.FAIL: BAD, GateVerdict.INCONCLUSIVE: DOUBTFUL}
+TRUTH_WORDS = {truth: truth.value for truth in Truth}
+TRIGGER_WORDS = TRUTH_WORDS | {
+    Truth.TRUE: "fired",
+    Truth.FALSE: "not fired",
+}  # it is good that they are false
 ROLE_HEADINGS = {
     Role.DEFAULT: "Criteria that every pilot has",
     Role.GO_LIVE: "Go-live criteria",
@@ -213,7 +218,9 @@ def _in_short(finding: Finding) -> str:
 def _state(finding: Finding) -> str:
     if finding.override is not None:
         return f"{finding.state.value}, waived by {visible(finding.override.by)}"
-    return "blind" if finding.blind and finding.state is Truth.UNKNOWN else finding.state.value
+    if finding.blind and finding.state is Truth.UNKNOWN:
+        return "blind"
+    return (TRIGGER_WORDS if finding.role is Role.ROLLBACK else TRUTH_WORDS)[finding.state]
 
 
 def pilot_blocks(assessment: Assessment) -> RenderableType:

@@ -155,6 +155,14 @@ def test_what_passes_is_told_in_short_and_what_does_not_in_full() -> None:
     assert "it takes 30 votes to decide" in text
 
 
+def test_a_trigger_has_fired_or_has_not_as_false_would_read_like_a_fault() -> None:
+    text = " ".join(drawn(findings_list(bad_day_report().assessment)).split())
+    assert "✗ Error rate > 1%: fired error_rate is 2.4 %" in text
+    assert "? Availability < 99.5%: unknown" in text
+    calm = " ".join(drawn(findings_list(healthy_report().assessment)).split())
+    assert "✓ Error rate > 1%: not fired error_rate is 0.08 %" in calm
+
+
 def test_what_a_person_waived_keeps_its_whole_evidence() -> None:
     report = healthy_report()
     (streak,) = [f for f in report.assessment.findings if f.text == "All SLOs met for 2+ weeks"]
