@@ -4,17 +4,23 @@ Every state has a symbol and a word, so nothing is lost without colour; rich lea
 terminal. Text from elsewhere enters as `Text` without control characters: neither markup nor escape codes in it work.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from slo_daemon.core.pilot.experiment.lift import say_interval, say_lift
+from slo_daemon.core.pilot.gates import GateDecision, GateVerdict
 from slo_daemon.core.pilot.pilot import Role
+from slo_daemon.core.pilot.ramp import Advice, RampAdvice
+from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.pilot.truth import Truth
-from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict
+from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict, against
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.report import (
     ADVICE_WORDS,
@@ -50,6 +56,14 @@ EFFECT_STYLES = {Effect.PASS: GOOD, Effect.BLOCK: BAD, Effect.FIRE: BAD, Effect.
 LEVEL_STYLES = {Level.NONE: "", Level.WARNING: DOUBTFUL, Level.CRITICAL: BAD}
 SPENT_STYLES = {False: GOOD, True: BAD, None: DOUBTFUL}
 MET_STYLES = {True: GOOD, False: BAD, None: DOUBTFUL}
+ADVICE_STYLES = {Advice.ADVANCE: GOOD, Advice.HOLD: DOUBTFUL, Advice.ROLLBACK: BAD}
+GATE_SYMBOLS = {GateVerdict.PASS: "✓", GateVerdict.FAIL: "✗", GateVerdict.INCONCLUSIVE: "?"}
+GATE_STYLES = {GateVerdict.PASS: GOOD, GateVerdict.FAIL: BAD, GateVerdict.INCONCLUSIVE: DOUBTFUL}
+TRUTH_WORDS = {truth: truth.value for truth in Truth}
+TRIGGER_WORDS = TRUTH_WORDS | {
+    Truth.TRUE: "fired",
+    Truth.FALSE: "not fired",
+}  # it is good that they are false
 ROLE_HEADINGS = {
     Role.DEFAULT: "Criteria that every pilot has",
     Role.GO_LIVE: "Go-live criteria",
@@ -59,12 +73,13 @@ ROLE_HEADINGS = {
 
 
 def verdict_banner(assessment: Assessment, title: str) -> RenderableType:
-    """The verdict in a frame: the first thing to look at."""
+    """The verdict in a frame: the first thing to look at. `findings_list` tells what stands behind it."""
     verdict = Text(VERDICT_WORDS[assessment.verdict], style=VERDICT_STYLES[assessment.verdict])
     verdict.append(f"   advice: {ADVICE_WORDS[assessment.advice]}", style="default not bold")
     lines: list[Text] = [verdict]
-    if assessment.blockers:
-        lines += [Text(f"✗ {visible(text)}") for text in assessment.blockers]
+    blockers = [f for f in assessment.findings if f.effect in (Effect.BLOCK, Effect.FIRE)]
+    if blockers:
+        lines += [Text(f"✗ {visible(against(replace(f, detail=_in_short(f))))}") for f in blockers]
     else:
         lines.append(Text(visible(assessment.reason)))
     lines += [Text(f"⚠ {visible(text)}") for text in assessment.warnings]
@@ -172,7 +187,7 @@ def slo_notes(views: Iterable[SloView]) -> RenderableType:
 
 
 def findings_list(assessment: Assessment) -> RenderableType:
-    """All findings by role."""
+    """All findings by role. What passes is told in short; reports tell what it stands on."""
     parts: list[RenderableType] = []
     for role, heading in ROLE_HEADINGS.items():
         own = [finding for finding in assessment.findings if finding.role is role]
@@ -183,15 +198,100 @@ def findings_list(assessment: Assessment) -> RenderableType:
 
 def _findings(findings: Sequence[Finding]) -> RenderableType:
     return _list(
-        (EFFECT_SYMBOLS[f.effect], EFFECT_STYLES[f.effect], f"{f.text}: {_state(f)}", f.detail)
+        (EFFECT_SYMBOLS[f.effect], EFFECT_STYLES[f.effect], f"{f.text}: {_state(f)}", _told(f))
         for f in findings
     )
+
+
+def _told(finding: Finding) -> str:
+    """Without the name that the text begins with; everything, unless it passes by its own state."""
+    passes = finding.effect is Effect.PASS and finding.override is None
+    detail = _in_short(finding) if passes else finding.detail
+    return detail.removeprefix(f"{finding.text.partition(':')[0]} is ")
+
+
+def _in_short(finding: Finding) -> str:
+    """Details name first what decides, and after a semicolon what it stands on."""
+    return finding.detail.partition("; ")[0]
 
 
 def _state(finding: Finding) -> str:
     if finding.override is not None:
         return f"{finding.state.value}, waived by {visible(finding.override.by)}"
-    return "blind" if finding.blind and finding.state is Truth.UNKNOWN else finding.state.value
+    if finding.blind and finding.state is Truth.UNKNOWN:
+        return "blind"
+    return (TRIGGER_WORDS if finding.role is Role.ROLLBACK else TRUTH_WORDS)[finding.state]
+
+
+def pilot_blocks(assessment: Assessment) -> RenderableType:
+    """The ramp and the experiments, as far as the pilot has them, each after an empty line."""
+    parts: list[RenderableType] = []
+    if assessment.ramp is not None:
+        parts += [Text(), ramp_block(assessment.ramp)]
+    if assessment.trials:
+        parts += [Text(), experiment_block(assessment.trials)]
+    return Group(*parts)
+
+
+def ramp_block(ramp: RampAdvice) -> RenderableType:
+    """Planned, served and advised shares of users, what to do, why, and when the next step may be taken."""
+    observed = "not known" if ramp.observed is None else say_share(ramp.observed)
+    shares = f"planned {say_share(ramp.scheduled)}, served {observed}, advised {say_share(ramp.advised)}"
+    told = [*ramp.reasons]
+    if ramp.observed is None and ramp.observed_detail:
+        told.append(f"the served share is not known: {ramp.observed_detail}")
+    if ramp.next_date is not None:
+        told.append(f"next step at the earliest: {say_minute(ramp.next_date)} UTC")
+    heading = Text.assemble(
+        ("Ramp", "bold"), f"  {shares}; ", (ADVICE_WORDS[ramp.advice], ADVICE_STYLES[ramp.advice])
+    )
+    return Group(heading, *(_indented(text) for text in told))
+
+
+def experiment_block(trials: Iterable[tuple[str, Trial]]) -> RenderableType:
+    """Both arms of each experiment, the lift with its always-valid interval, and what a look too many would make of it."""
+    return Group(*(part for _, trial in trials for part in _experiment(trial)))
+
+
+def _experiment(trial: Trial) -> Iterator[RenderableType]:
+    lift, metric = trial.outcome.lift, trial.metric
+    yield Text.assemble(
+        ("Experiment", "bold"), f"  {visible(metric.name)}: {say_objective(metric.objective)}"
+    )
+    table = _table()
+    table.add_column("  Variant", overflow="fold")
+    for heading in ("Users", "Converted", "Rate"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, arm in ((trial.experiment.treatment, lift.treatment), (trial.experiment.control, lift.control)):
+        table.add_row(
+            Text(f"  {visible(name)}"),
+            f"{arm.exposed:,.0f}",
+            f"{arm.converted:,.0f}",
+            f"{100 * arm.rate:.3g} %",
+        )
+    yield table
+    if lift.interval is None:
+        yield _indented(f"? {lift.detail}", DOUBTFUL)
+        return
+    yield _indented(
+        f"lift {say_lift(lift.point)}, always-valid {lift.sure} interval {say_interval(lift.interval)}"
+    )
+    if lift.fixed is not None:
+        only_once = f"not used: the fixed-sample interval {say_interval(lift.fixed)} holds for one look only"
+        yield _indented(only_once, QUIET)
+
+
+def gates_block(decisions: Iterable[GateDecision]) -> RenderableType:
+    """What deployment tools would be answered now, and the named reason."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    heading = "Gates"
+    for decision in decisions:
+        said = Text(f"{GATE_SYMBOLS[decision.verdict]} {decision.verdict.value}")
+        said.stylize(GATE_STYLES[decision.verdict])
+        reason = Text(decision.reason.value.replace("_", " "))
+        grid.add_row(Text(heading, style="bold"), Text(visible(decision.gate)), said, reason)
+        heading = ""
+    return grid
 
 
 def snapshot_summary(snapshot: Snapshot) -> RenderableType:
@@ -208,6 +308,10 @@ def snapshot_summary(snapshot: Snapshot) -> RenderableType:
 
 def _table() -> Table:
     return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+
+
+def _indented(text: str, style: str = "") -> RenderableType:
+    return Padding(Text(visible(text), style=style), (0, 0, 0, 2))
 
 
 def _list(lines: Iterable[tuple[str, str, str, str]]) -> RenderableType:

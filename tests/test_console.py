@@ -11,12 +11,20 @@ from rich.text import Text
 
 from slo_daemon.console import (
     budget_table,
+    experiment_block,
     findings_list,
+    gates_block,
+    pilot_blocks,
+    ramp_block,
     slo_notes,
     slo_table,
     snapshot_summary,
     verdict_banner,
 )
+from slo_daemon.core.pilot.experiment.lift import LiftReason
+from slo_daemon.core.pilot.gates import Gate, decide, unknown_gate
+from slo_daemon.core.pilot.ramp import Advice, RampAdvice
+from slo_daemon.core.pilot.records import Override, OverrideKind
 from slo_daemon.core.report import Report
 from slo_daemon.core.slo.query import Failed, FailReason
 from slo_daemon.core.snapshot import SourceView
@@ -24,6 +32,7 @@ from tests.budgets import BURNING, spending, with_budget
 from tests.core.scenarios import bad_day_report, healthy_report
 from tests.core.test_markdown import PAYLOADS
 from tests.factories import (
+    SLOT,
     bad_readings,
     healthy_readings,
     seed_pilot,
@@ -55,6 +64,8 @@ def whole(report: Report) -> Group:
         budget_table(report.views) or Text(),
         slo_notes(report.views),
         findings_list(report.assessment),
+        pilot_blocks(report.assessment),
+        gates_block(decide(gate, report.assessment, SLOT.time, SLOT.interval) for gate in Gate),
     )
 
 
@@ -137,6 +148,90 @@ def test_findings_are_grouped_by_their_role() -> None:
     assert "✓ every SLO is met now: true  4 of 4 SLOs met" in text
 
 
+def test_what_passes_is_told_in_short_and_what_does_not_in_full() -> None:
+    text = " ".join(drawn(findings_list(healthy_report().assessment)).split())
+    assert "✓ no error budget is spent: true 2 error budgets not spent ✓ no critical" in text
+    assert "(11.3 of 14 days, too many slices of time missed: 96.7 % of 5m slices good)" in text
+    assert "it takes 30 votes to decide" in text
+
+
+def test_a_trigger_has_fired_or_has_not_as_false_would_read_like_a_fault() -> None:
+    text = " ".join(drawn(findings_list(bad_day_report().assessment)).split())
+    assert "✗ Error rate > 1%: fired error_rate is 2.4 %" in text
+    assert "? Availability < 99.5%: unknown" in text
+    calm = " ".join(drawn(findings_list(healthy_report().assessment)).split())
+    assert "✓ Error rate > 1%: not fired error_rate is 0.08 %" in calm
+
+
+def test_what_a_person_waived_keeps_its_whole_evidence() -> None:
+    report = healthy_report()
+    (streak,) = [f for f in report.assessment.findings if f.text == "All SLOs met for 2+ weeks"]
+    waiver = Override(1, "p", OverrideKind.WAIVE, streak.text, "Ada", "sale", SLOT.time, SLOT.time + 60)
+    waived = replace(streak, override=waiver)
+    text = " ".join(drawn(findings_list(replace(report.assessment, findings=(waived,)))).split())
+    assert "✓ All SLOs met for 2+ weeks: false, waived by Ada" in text
+    assert "not met: query-latency-p95" in text
+
+
+def test_the_value_of_a_success_metric_does_not_repeat_its_name() -> None:
+    text = " ".join(drawn(findings_list(healthy_report().assessment)).split())
+    assert "✓ zero_result_rate: at most 15 % (ratio over 1d): true 12 %, at most 15 %" in text
+
+
+def test_the_banner_names_what_blocks_and_leaves_its_evidence_to_the_findings() -> None:
+    text = drawn(verdict_banner(healthy_report().assessment, "Search"))
+    assert "earliest pass on" in text
+    assert "slices" not in text
+
+
+def test_the_ramp_tells_three_shares_the_advice_and_why() -> None:
+    advice = RampAdvice(Advice.HOLD, 0.15, 0.1, 0.1, ("the step to 15 % waits",), SLOT.time)
+    text = drawn(ramp_block(advice))
+    assert [line.strip() for line in text.splitlines()] == [
+        "Ramp  planned 15 %, served 10 %, advised 10 %; hold the ramp where it is",
+        "the step to 15 % waits",
+        "next step at the earliest: 2026-11-22 10:00 UTC",
+    ]
+    unseen = drawn(ramp_block(replace(advice, observed=None, observed_detail="no data", next_date=None)))
+    assert "served not known" in unseen
+    assert "the served share is not known: no data" in unseen
+    assert "earliest" not in unseen
+
+
+def test_an_experiment_shows_both_arms_its_interval_and_the_one_that_must_not_be_used() -> None:
+    assessment = healthy_report().assessment
+    ((_, trial),) = assessment.trials
+    assert [line.rstrip() for line in drawn(experiment_block(assessment.trials)).splitlines()] == [
+        "Experiment  conversion_lift: at least 15 %",
+        "  Variant        Users  Converted   Rate",
+        "─────────────────────────────────────────",
+        "  treatment    291,250     10,194  3.5 %",
+        "  control    2,550,417     76,512    3 %",
+        "  lift +16.7 %, always-valid 95 % interval +12.6 % to +20.8 %",
+        "  not used: the fixed-sample interval +14.3 % to +19.1 % holds for one look only",
+    ]
+    withheld = trial.outcome.lift.withheld(LiftReason.SAMPLE_RATIO_MISMATCH, "the split is off")
+    off = replace(trial, outcome=replace(trial.outcome, lift=withheld))
+    text = drawn(experiment_block([("conversion_lift", off)]))
+    assert "? the split is off" in text
+    assert "interval" not in text
+
+
+def test_gates_show_verdict_and_reason_of_each() -> None:
+    assessment = bad_day_report().assessment
+    text = drawn(gates_block(decide(gate, assessment, SLOT.time, SLOT.interval) for gate in Gate))
+    assert [line.rstrip() for line in text.splitlines()] == [
+        "Gates  promote   ✗ fail  trigger fired",
+        "       advance   ✗ fail  trigger fired",
+        "       rollback  ✗ fail  trigger fired",
+    ]
+
+
+def test_a_pilot_without_ramp_and_experiment_has_no_such_blocks() -> None:
+    bare = replace(healthy_report().assessment, ramp=None, trials=())
+    assert drawn(pilot_blocks(bare)).strip() == ""
+
+
 def test_the_summary_says_when_what_and_whether_prometheus_answered() -> None:
     pilot = seed_pilot()
     views = [view(slo, healthy_readings(slo)) for slo in pilot.slos]
@@ -190,6 +285,8 @@ def test_foreign_text_is_neither_markup_nor_escape_code(payload: str) -> None:
         slo_table([shown]),
         slo_notes([shown]),
         findings_list(assessment),
+        ramp_block(RampAdvice(Advice.HOLD, 0.1, None, 0.1, (payload,), None, payload)),
+        gates_block([unknown_gate(payload)]),
     )
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
     if payload.startswith("["):

@@ -15,7 +15,7 @@ from slo_daemon.backtesting.replay import Replay, questions, slot_times
 from slo_daemon.core.backtest.story import Backtest, Story
 from slo_daemon.core.backtest.tape import Tape
 from slo_daemon.core.slo.chunks import CELL
-from slo_daemon.core.snapshot import Specification
+from slo_daemon.core.snapshot import Snapshot, Specification
 from slo_daemon.settings import Settings
 from slo_daemon.spec.load import load
 from slo_daemon.spec.problems import SpecError
@@ -42,10 +42,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told how far it is: steps of questions that are recorded, and (slots, of so many) that are replayed."""
+    """Who is told how far it is: steps of questions that are recorded, and (slots, of so many) that are replayed.
+
+    `judged`: every slot as the daemon would have judged it, of one variant after the other.
+    """
 
     recorded: Callable[[Recording], object] = lambda _: None
     replayed: Callable[[int, int], object] = lambda *_: None
+    judged: Callable[[Snapshot], object] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,9 @@ def run(
                 source.record(questions(replay.history, slots), settings.prometheus.timeout, paced)
                 tape = Tape(variant.name)
                 for place, at in enumerate(slots, number * len(slots) + 1):
-                    tape.take(replay.slot(at))
+                    snapshot = replay.slot(at)
+                    tape.take(snapshot)
+                    watch.judged(snapshot)
                     watch.replayed(place, len(wanted.variants) * len(slots))
             finally:
                 replay.close()

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -13,11 +13,15 @@ from rich.text import Text
 
 from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.app import Daemon
+from slo_daemon.commands.demo_text import replayed_block
 from slo_daemon.commands.exit_codes import OF_VERDICT, Exit
 from slo_daemon.commands.options import Output, OutputOption, complain
 from slo_daemon.console import (
+    BAD,
     budget_table,
     findings_list,
+    gates_block,
+    pilot_blocks,
     slo_notes,
     slo_table,
     snapshot_summary,
@@ -25,13 +29,15 @@ from slo_daemon.console import (
 )
 from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.shapes import assessment_json
+from slo_daemon.core.slo.phrases import say_time, visible
 from slo_daemon.core.snapshot import Snapshot
+from slo_daemon.demo.changes import Standing, changes
 from slo_daemon.demo.servers import ServerError
 from slo_daemon.demo.story import Addresses, Demo
 from slo_daemon.demo.webhook import Notification, WebhookReceiver
+from slo_daemon.ports import SourceError
 
 FIRST_VERDICT_SECONDS = 60.0
-SHOWN_NOTIFICATIONS = 5
 
 
 def demo(
@@ -68,7 +74,8 @@ def demo(
         if output is Output.JSON:
             print(json.dumps(assessment_json(assessment), indent=2), flush=True)
         else:
-            screen.print(_first_page(snapshot, assessment))
+            screen.print(_first_page(snapshot, assessment, story.standing(snapshot)))
+            screen.print(_replayed(story))
             screen.print(_links(addresses), soft_wrap=True)
         if once:
             story.end()
@@ -125,7 +132,7 @@ class _Preparation:
             self._bar = None
 
 
-def _first_page(snapshot: Snapshot, assessment: Assessment) -> RenderableType:
+def _first_page(snapshot: Snapshot, assessment: Assessment, now: Standing) -> RenderableType:
     title = next(p.title for p in snapshot.specification.pilots if p.name == assessment.pilot)
     budgets = budget_table(snapshot.slos.values())
     return Group(
@@ -134,17 +141,32 @@ def _first_page(snapshot: Snapshot, assessment: Assessment) -> RenderableType:
         Text(),
         *([] if budgets is None else [budgets, Text()]),
         findings_list(assessment),
+        pilot_blocks(assessment),
+        Text(),
+        gates_block(now.gates),
         Text(),
         snapshot_summary(snapshot),
         Text(),
     )
 
 
+def _replayed(story: Demo) -> RenderableType:
+    """What would have happened in the outage of the past, from a replay of these hours."""
+    try:
+        found = story.replay_outage()
+    except SourceError as error:
+        return Text(f"The past outage cannot be replayed ({error.reason}): {error.detail}\n", style=BAD)
+    return Group(replayed_block(found, SystemClock().now()), Text()) if found is not None else Text()
+
+
 def _links(addresses: Addresses) -> Text:
-    links = Text()
+    links, pilot = Text(), f"{addresses.daemon}/api/v1/pilots/{addresses.pilot}"
     for name, url in (
         ("status page", f"{addresses.daemon}/"),
-        ("report", f"{addresses.daemon}/api/v1/pilots/{addresses.pilot}/reports/latest?format=md"),
+        ("report", f"{pilot}/reports/latest?format=md"),
+        ("readiness", f"{pilot}/readiness"),
+        ("gate", f"curl {pilot}/gates/rollback"),
+        ("gate", f"slo-daemon gate {addresses.pilot} --gate rollback --url {addresses.daemon}"),
         ("metrics", f"{addresses.daemon}/metrics"),
         ("Prometheus", addresses.prometheus),
         ("Alertmanager", addresses.alertmanager),
@@ -158,51 +180,62 @@ def _links(addresses: Addresses) -> Text:
 
 def _live(story: Demo, daemon: Daemon, webhook: WebhookReceiver, screen: Console) -> None:
     screen.print(Text("Live from here on; Ctrl-C ends everything.", style="dim"))
+    events = _Events(story, daemon, webhook)
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         while not story.ending.wait(1.0):
-            live.update(_now(daemon.board.current, webhook.notifications), refresh=True)
+            for text in events.new():
+                screen.print(Text(f"{say_time(SystemClock().now())}  {text}"))  # stays above the tables
+            live.update(_now(daemon.board.current, events.last), refresh=True)
     screen.print("Stopped. Nothing is left behind.")
 
 
-def _now(snapshot: Snapshot, notifications: Sequence[Notification]) -> RenderableType:
+def _now(snapshot: Snapshot, standing: Standing) -> RenderableType:
     views = snapshot.slos.values()
     budgets = budget_table(views)
-    parts: list[RenderableType] = [
-        slo_table(views),
-        *([] if budgets is None else [budgets]),
-        slo_notes(views),
-    ]
     verdicts = ", ".join(f"{name}: {a.verdict.value}" for name, a in snapshot.assessments.items())
-    parts += [Text(verdicts, style="bold"), snapshot_summary(snapshot)]
-    told = [_said(notification) for notification in notifications[-SHOWN_NOTIFICATIONS:]]
-    parts.append(Text("\n".join(["Alertmanager has notified:", *(told or ["  nothing yet"])])))
-    return Group(*parts)
+    return Group(
+        Text(),
+        slo_table(views),
+        *([] if budgets is None else [Text(), budgets]),
+        Text(),
+        slo_notes(views),
+        Text(verdicts, style="bold"),
+        *(Text(visible(f"✗ {one.text}: {one.detail}"), style=BAD) for one in standing.fired.values()),
+        gates_block(standing.gates),
+        snapshot_summary(snapshot),
+    )
 
 
 def _lines(story: Demo, daemon: Daemon, webhook: WebhookReceiver) -> None:
     """One line for each change, for pipes and logs."""
-    levels: dict[str, int] = {}
-    verdict, told = "", 0
+    events = _Events(story, daemon, webhook)
     while not story.ending.wait(1.0):
-        snapshot = daemon.board.current
-        for key, view in snapshot.slos.items():
-            if levels.get(key, 0) != view.state.level:
-                complain(f"demo: {key} is at level {view.state.level.word}")
-            levels[key] = view.state.level
-        now = ", ".join(a.verdict.value for a in snapshot.assessments.values())
-        if now != verdict and verdict:
-            complain(f"demo: verdict {now}")
-        verdict = now
-        for notification in webhook.notifications[told:]:
-            complain(f"demo: Alertmanager notified: {_said(notification).strip()}")
-            told += 1
+        for text in events.new():
+            complain(f"demo: {text}")
         sys.stderr.flush()
 
 
-def _said(notification: Notification) -> str:
-    parts = [
+class _Events:
+    """What happened since it was asked last. `last`: how the pilot stood then."""
+
+    def __init__(self, story: Demo, daemon: Daemon, webhook: WebhookReceiver) -> None:
+        self._story, self._daemon, self._webhook = story, daemon, webhook
+        self._told = 0
+        self.last = story.standing(daemon.board.current)
+
+    def new(self) -> Iterator[str]:
+        """In sentences."""
+        before, self.last = self.last, self._story.standing(self._daemon.board.current)
+        yield from changes(before, self.last)
+        for notification in self._webhook.notifications[self._told :]:
+            yield f"Alertmanager notified: {said(notification)}"
+            self._told += 1
+
+
+def said(notification: Notification) -> str:
+    """`firing PilotRollbackTriggered; resolved SLOWarning`."""
+    return "; ".join(
         f"{status} {', '.join(names)}"
         for status in ("firing", "resolved")
-        if (names := notification.names(status))
-    ]
-    return f"  {'; '.join(parts)}"
+        if (names := list(dict.fromkeys(notification.names(status))))
+    )

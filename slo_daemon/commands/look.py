@@ -26,6 +26,7 @@ from slo_daemon.commands.progress import fetching
 from slo_daemon.console import (
     budget_table,
     findings_list,
+    pilot_blocks,
     slo_notes,
     slo_table,
     snapshot_summary,
@@ -140,6 +141,7 @@ def report(
             screen.print(slo_table(w.report.views))
             _print_budgets(screen, w.report.views)
             screen.print(findings_list(w.report.assessment))
+            screen.print(pilot_blocks(w.report.assessment))
     worst = next(v for v in _WORST_FIRST if any(a.verdict is v for a in assessments))
     raise typer.Exit(_unless_down(found.snapshot, OF_VERDICT[worst]))
 

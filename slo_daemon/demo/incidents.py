@@ -95,3 +95,9 @@ def past_incidents(seed: int, end: float, days: float) -> Sequence[Incident]:
     ]
     known = [incident for incident in (*small, *big) if incident.start >= end - days * _DAY]
     return sorted(known, key=lambda incident: incident.start)
+
+
+def outage_among(incidents: Sequence[Incident]) -> Incident | None:
+    """The big outage: the longest of those that last longer than small ones, and make requests fail; None without one."""
+    big = [one for one in incidents if one.error_share > 0.0 and one.end - one.start > 10 * _MINUTE]
+    return max(big, key=lambda one: one.end - one.start, default=None)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
 from typing import IO
@@ -29,11 +30,14 @@ from slo_daemon.backfilled import backfill_store
 from slo_daemon.core.alert import Links
 from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.snapshot import Snapshot
+from slo_daemon.demo.changes import Standing, standing
 from slo_daemon.demo.history import Progress, generate_history
+from slo_daemon.demo.incidents import Incident, outage_among
+from slo_daemon.demo.replay import Replayed, replay_outage
 from slo_daemon.demo.servers import AlertmanagerServer, PrometheusServer, free_port
 from slo_daemon.demo.service import SearchService
 from slo_daemon.demo.traffic import Traffic
-from slo_daemon.demo.voices import INCIDENTS, ratings
+from slo_daemon.demo.voices import INCIDENTS, past_records, ratings_file
 from slo_daemon.demo.webhook import WebhookReceiver
 from slo_daemon.settings import read_settings
 from slo_daemon.workflows.backfill import Progress as Done
@@ -87,6 +91,7 @@ class Demo:
         self._ending = Event()
         self._told = Event()
         self._failure: Exception | None = None
+        self._outage: Incident | None = None
 
     def run(self, watch: Callable[["Demo", Daemon, WebhookReceiver, Addresses], None]) -> None:
         """`watch` runs in its own thread once the daemon serves; it looks at the board until `ending` is set.
@@ -134,6 +139,21 @@ class Demo:
                 return None
         return None
 
+    def standing(self, snapshot: Snapshot) -> Standing:
+        """How the pilot stands on the board now, with its gates."""
+        return standing(snapshot, PILOT, self._now(), INTERVAL)
+
+    def replay_outage(self) -> Replayed | None:
+        """What the daemon would have said in the outage of the past; None when the history does not reach back to it.
+
+        Raises SourceError.
+        """
+        if self._outage is None:
+            return None
+        return replay_outage(
+            self._settings, PILOT, self._outage, past_records(self._seed, PILOT, self._now())
+        )
+
     def _build(self, stack: ExitStack, folder: Path, webhook: WebhookReceiver) -> tuple[Daemon, Addresses]:
         traffic = Traffic(self._seed, pilot_start=self._now() - 30 * DAY)
         service = SearchService(self._now, traffic)
@@ -163,6 +183,7 @@ class Demo:
             fine_interval=INTERVAL,
             progress=self._progress,
         )
+        self._outage = outage_among(history.incidents)
         service.continue_from(history.totals, history.end)
         service.start()
         self._progress(0.96, "starting Prometheus")
@@ -194,9 +215,9 @@ class Demo:
         }
         settings = folder / "settings.yaml"
         settings.write_text(yaml.safe_dump(document))
-        loaded = read_settings(settings, {}).settings
-        backfill_store(loaded, 1.0, self._show_backfill)  # as one would before a first start
-        return Daemon(loaded)
+        self._settings = read_settings(settings, {}).settings
+        backfill_store(self._settings, 1.0, self._show_backfill)  # as one would before a first start
+        return Daemon(self._settings)
 
     def _show_backfill(self, done: Done) -> None:
         self._progress(0.97 + 0.03 * done.there / max(1, done.wanted), "fetching what was counted before")
@@ -218,13 +239,16 @@ class Demo:
                 self.end()
 
     def _tell_records(self, addresses: Addresses) -> None:
-        """What people of the pilot would have told, by the daemon's own API."""
+        """What people of the pilot would have told, by the daemon's own API: each incident as it came, the ratings as a file."""
         api = DaemonApi(addresses.daemon, self._token)
+        now = self._now()
         try:
             for incident in INCIDENTS:
-                api.add_incident(addresses.pilot, incident.fields(self._now()))
-            for rating in ratings(self._seed):
-                api.add_feedback(addresses.pilot, rating.fields(self._now()))
+                api.add_incident(addresses.pilot, incident.fields(now))
+            file = ratings_file(self._seed, now)
+            api.import_file(
+                addresses.pilot, "feedback", file, "application/json", f"file-{sha256(file).hexdigest()}"
+            )
         finally:
             api.close()
         self._told.set()

@@ -72,7 +72,8 @@ _UNAVAILABLE = 0.6  # of the errors are 503, the others 500
 _NOT_FOUND = 0.003
 _ZERO_RESULTS = {CONTROL: 0.145, TREATMENT: 0.12}  # of all requests
 _SUCCESSFUL = {CONTROL: 0.78, TREATMENT: 0.82}  # of all requests
-_CONVERSION = {CONTROL: 0.03, TREATMENT: 0.03 * 1.165}  # of the exposed users
+# Of the exposed users. The lift of 17 % lies so far above the 15 % that are wanted that 30 days nearly always prove it.
+_CONVERSION = {CONTROL: 0.03, TREATMENT: 0.03 * 1.17}
 _REQUESTS_PER_NEW_USER = 40
 _CACHE_HIT = 0.68
 _QUALITY = 0.93

@@ -260,20 +260,22 @@ def met_for(name: str, watched: Watched | None, slot: Slot | None, at: float) ->
 
 
 def say_streak(found: Streak, watched: Watched) -> str:
-    """`11.3 of 14 days: too many slices of time missed (99.97 % over all of it, 98.2 % of 5m slices good, 100 % seen)`."""
+    """`11.3 of 14 days, too many slices of time missed: 98.2 % of 5m slices good, 99.97 % over all of it`."""
     parts = []
-    if isinstance(found.whole, Measured):
-        parts.append(f"{say_measured(found.whole, watched.instance.slo.objective)} over all of it")
     if found.slices.total > 0.0:
         parts.append(f"{say_share(found.slices.good / found.slices.total)} of 5m slices good")
-    parts.append(f"{say_share(found.slices.coverage)} seen")
+    if isinstance(found.whole, Measured):
+        parts.append(f"{say_measured(found.whole, watched.instance.slo.objective)} over all of it")
+    seen = say_share(found.slices.coverage)
+    if seen != say_share(1.0) or not parts:
+        parts.append(f"{seen} seen")
     about = ", ".join(parts)
     if found.met:
         return f"met for {say_days(found.wanted)}: {about}"
     length = f"{found.seconds / DAY:.1f} of {say_days(found.wanted)}"
     if found.wanted < DAY:
         length = f"{show_duration(max(0.0, found.seconds))} of {show_duration(found.wanted)}"
-    return f"{length}: {_BECAUSE[found.reason]} ({about})"
+    return f"{length}, {_BECAUSE[found.reason]}: {about}"
 
 
 _BECAUSE = {

@@ -4,7 +4,7 @@ A comparison is true only if the whole interval in which the number surely lies 
 does. Parts combine by Kleene's logic. All parts are judged in every slot, so that each keeps its clock.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from math import inf, isfinite
@@ -170,9 +170,9 @@ def _sentence(compare: Compare, evidence: Known, truth: Truth) -> str:
     said = f"{show_operand(compare.operand)} is {value}{votes}{spread}"
     match truth:
         case Truth.TRUE:
-            return f"{said}, {wanted}{about}"
+            return f"{said}{about}" if compare.op is Op.EQUAL else f"{said}, {wanted}{about}"
         case Truth.FALSE:
-            return f"{said}, not {wanted}{about}"
+            return f"{said}, not {wanted.removeprefix(_SAID[Op.EQUAL]).lstrip()}{about}"
         case Truth.UNKNOWN:
             why = f": {_LIMITS[evidence.limit]}" if evidence.limit in _LIMITS else ""
             return f"{said}, so it cannot be told whether it is {wanted}{why}{about}"
@@ -274,8 +274,8 @@ def _met(met: Met, facts: Facts) -> Judgement:
 
 
 def _say_met(met: Met, found: Sequence[MetFact], truth: Truth, earliest: float | None) -> str:
-    by_truth = {t: [f"{f.name} ({f.detail})" for f in found if f.truth is t] for t in Truth}
-    good = len(by_truth[Truth.TRUE])
+    by_truth = {t: _by_detail(f for f in found if f.truth is t) for t in Truth}
+    good = sum(fact.truth is Truth.TRUE for fact in found)
     time = f" for {show_duration(met.duration)}" if met.duration else ""
     when = "" if earliest is None else f", earliest pass on {say_minute(earliest)} UTC"
     said = [f"{good} of {say_count(len(found), 'objective')} met{time}{when}"]
@@ -290,6 +290,14 @@ def _say_met(met: Met, found: Sequence[MetFact], truth: Truth, earliest: float |
                     else f"{word} {_listed(by_truth[state])}"
                 )
     return "; ".join(said)
+
+
+def _by_detail(facts: Iterable[MetFact]) -> list[str]:
+    """`name, name (detail)`: what is the same of several is told once."""
+    names: dict[str, list[str]] = {}
+    for fact in facts:
+        names.setdefault(fact.detail, []).append(fact.name)
+    return [f"{', '.join(own)} ({detail})" for detail, own in names.items()]
 
 
 def _listed(details: Sequence[str]) -> str:
