@@ -268,7 +268,10 @@ FINDING_REASONS = set(re.findall(r"Truth\.[A-Z]+,\s*\"([a-z_]+)\"", inspect.gets
         ("Reasons of an evaluation", {*Reason, NOT_EVALUATED}),
         ("Reasons of failed queries", {*FailReason}),
         ("Reasons of a level", {*TransitionReason}),
-        ("Reasons of a criterion", FINDING_REASONS | {"store_unavailable", FIRED, defaults.BUDGET_YOUNG, "budget_unknown"}),
+        (
+            "Reasons of a criterion",
+            FINDING_REASONS | {"store_unavailable", FIRED, defaults.BUDGET_YOUNG, "budget_unknown"},
+        ),
         ("Reasons of facts", {*FactReason, *StreakReason}),
         ("Reasons of a gate", {*GateReason}),
         ("Reasons of the criterion language", {*CriterionReason}),
