@@ -13,7 +13,7 @@ from slo_daemon.core.pilot.records import Feedback, Incident, Severity
 
 LARGEST_FILE = 64 * 1_048_576  # bytes
 _TIMES = "RFC 3339 with its zone, or Unix seconds"
-_OWN = {"user", "rating", "text", "given_at", "pilot", "id", "recorded_at", "context"}
+_OWN = {"user", "rating", "text", "given_at", "pilot", "id", "recorded_at", "context", "cohort", "variant"}
 
 
 class RecordFileError(ValueError):
@@ -82,6 +82,8 @@ def feedback_of(fields: Mapping[str, Any], number: int, place: str, pilot: str |
         given_at=given,
         recorded_at=given,
         context={**(context if isinstance(context, dict) else {}), **more},
+        cohort=_text(fields, "cohort") or None,
+        variant=_text(fields, "variant") or None,
     )
 
 

@@ -42,7 +42,7 @@ def test_ratings_come_from_json_as_the_api_tells_them(tmp_path: Path, wrap: obje
     (one,) = read_feedback(wrote(tmp_path, json.dumps(wrap([row]))), None)  # type: ignore[operator]
 
     assert (one.pilot, one.user, one.rating, one.given_at) == ("p", "u-1", 4, 1_795_341_600.0)
-    assert one.context == {"device": "mobile", "cohort": "power_users"}
+    assert (one.context, one.cohort) == ({"device": "mobile"}, "power_users")
 
 
 def test_an_empty_list_says_that_there_were_none(tmp_path: Path) -> None:
