@@ -183,8 +183,8 @@ def _live(story: Demo, daemon: Daemon, webhook: WebhookReceiver, screen: Console
     events = _Events(story, daemon, webhook)
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         while not story.ending.wait(1.0):
-            for text in events.new():
-                screen.print(Text(f"{say_time(SystemClock().now())}  {text}"))  # stays above the tables
+            if told := [f"{say_time(SystemClock().now())}  {text}" for text in events.new()]:
+                screen.print(Text("\n".join(told)))  # stays above the tables
             live.update(_now(daemon.board.current, events.last), refresh=True)
     screen.print("Stopped. Nothing is left behind.")
 
@@ -193,15 +193,16 @@ def _now(snapshot: Snapshot, standing: Standing) -> RenderableType:
     views = snapshot.slos.values()
     budgets = budget_table(views)
     verdicts = ", ".join(f"{name}: {a.verdict.value}" for name, a in snapshot.assessments.items())
-    return Group(
+    return Group(  # what matters most first: a low terminal shows only that
+        Text(),
+        Text(verdicts, style="bold"),
+        *(Text(visible(f"✗ {one.text}: {one.detail}"), style=BAD) for one in standing.fired.values()),
+        gates_block(standing.gates),
         Text(),
         slo_table(views),
         *([] if budgets is None else [Text(), budgets]),
         Text(),
         slo_notes(views),
-        Text(verdicts, style="bold"),
-        *(Text(visible(f"✗ {one.text}: {one.detail}"), style=BAD) for one in standing.fired.values()),
-        gates_block(standing.gates),
         snapshot_summary(snapshot),
     )
 

@@ -14,7 +14,7 @@ from slo_daemon.core.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How one pilot stood at time `at` (Unix s). `fired`: rollback triggers by their text."""
+    """How one pilot stood in the slot of time `at` (Unix s). `fired`: rollback triggers by their text."""
 
     at: float = 0.0
     verdict: Verdict | None = None
@@ -29,7 +29,7 @@ def standing(snapshot: Snapshot, pilot: str, now: float, interval: float) -> Sta
     assessment = snapshot.assessments.get(pilot)
     views = [view for view in snapshot.slos.values() if view.instance.slo.pilot == pilot]
     return Standing(
-        now,
+        assessment.slot.time if assessment is not None and assessment.slot is not None else now,
         assessment.verdict if assessment else None,
         assessment.advice if assessment else None,
         {view.instance.id: view.state.level for view in views},
