@@ -135,7 +135,7 @@ def test_with_real_alertmanagers_a_breach_is_told_once_and_its_end_on_recovery(
             AlertmanagerSink(main.url, name="main"),
             AlertmanagerSink(frozen.url, name="frozen", deadline=2.0),
         ]
-        world = World(*sinks, clock=SystemClock(), resend=1.0)
+        world = World(*sinks, clock=SystemClock(), resend=4.0)  # alerts outlive a restart, on a slow machine too
 
         def start() -> Deliverer:
             deliverer = Deliverer([world.delivery(sink) for sink in sinks])
@@ -148,12 +148,12 @@ def test_with_real_alertmanagers_a_breach_is_told_once_and_its_end_on_recovery(
         began = time.monotonic()
         first.nudge()
         webhook.wait_for(lambda seen: ("firing", "SLOCritical") in told(seen), 5)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 3.5  # it did not wait for the next round
 
         first.stop(5.0)  # the daemon restarts
         time.sleep(1.5)
         second = start()
-        time.sleep(3.0)
+        time.sleep(5.0)
         assert told(webhook.notifications) == [("firing", "SLOCritical")]
 
         world.slot(Level.NONE)
