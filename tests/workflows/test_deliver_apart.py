@@ -135,7 +135,9 @@ def test_with_real_alertmanagers_a_breach_is_told_once_and_its_end_on_recovery(
             AlertmanagerSink(main.url, name="main"),
             AlertmanagerSink(frozen.url, name="frozen", deadline=2.0),
         ]
-        world = World(*sinks, clock=SystemClock(), resend=4.0)  # alerts outlive a restart, on a slow machine too
+        world = World(
+            *sinks, clock=SystemClock(), resend=4.0
+        )  # alerts outlive a restart, on a slow machine too
 
         def start() -> Deliverer:
             deliverer = Deliverer([world.delivery(sink) for sink in sinks])
