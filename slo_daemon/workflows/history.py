@@ -7,7 +7,7 @@ from threading import RLock
 import structlog
 
 from slo_daemon.core.slo.book import Entry, entry_of, wanted
-from slo_daemon.core.slo.chunks import CELL, HOUR, SHORT_CELLS, ChunkBlock, Reach
+from slo_daemon.core.slo.chunks import CELL, HOUR, SETTLE, SHORT_CELLS, ChunkBlock, Reach
 from slo_daemon.core.slo.feed import Feed, Row, Taken
 from slo_daemon.core.slo.ledger import Cells, Ledger
 from slo_daemon.core.slo.query import Failed, QueryPlan, Reading
@@ -71,7 +71,9 @@ class History:
         self.save()
         reach, blocks, keys = self._ledger.longest_reach(), 0, set(self._unloaded)
         try:
-            for block in self._store.chunks(keys, {CELL: at - reach.cells, HOUR: at - reach.hours}):
+            # until an hour has settled, windows are made of one hour further back
+            oldest = {CELL: at - reach.cells, HOUR: at - SETTLE - reach.hours}
+            for block in self._store.chunks(keys, oldest):
                 self._ledger.load(block)
                 blocks += 1
         except StoreError as error:

@@ -96,6 +96,16 @@ def test_a_restart_goes_on_with_windows_that_are_complete_and_asks_nothing_again
     assert [rate.firing for rate in evaluation.burn_rates] == [False, False]
 
 
+@pytest.mark.parametrize("seconds", [0, 1, 299, 300, 301, 3_599])
+def test_at_no_moment_of_an_hour_a_restart_asks_again_for_what_is_stored(seconds: int) -> None:
+    now = START + 10 * HOUR + seconds
+    first = TrueWorld(over(6 * HOUR, budget=MONTH), at=now)
+    first.fill()
+    again = TrueWorld(over(6 * HOUR, budget=MONTH), store=first.store, at=now, truth=first.truth)
+    again.fill()
+    assert again.ranges() == []
+
+
 def test_what_is_stored_outlives_the_source() -> None:
     """Prometheus keeps 15 days; of the days before only the store knows."""
     first = TrueWorld(over(30 * DAY, budget=MONTH), at=LATER)
