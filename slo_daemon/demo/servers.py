@@ -310,16 +310,15 @@ def _duration(seconds: float) -> str:
 
 def _owns_listener(pid: int, port: int) -> bool:
     """Whether the process listens on the loopback port: a connection alone could reach somebody else's server."""
-    table = Path(f"/proc/{pid}/net/tcp")
-    if not table.exists():  # no procfs here (or the process is going): a connection must do
+    if not Path("/proc/self/net/tcp").exists():  # no procfs here: a connection must do
         with socket.socket() as probe:
             return probe.connect_ex((LOOPBACK, port)) == 0
     listening = "0A"
-    rows = (line.split() for line in table.read_text().splitlines()[1:])
-    sockets = {
-        f"socket:[{row[9]}]" for row in rows if row[3] == listening and row[1].endswith(f":{port:04X}")
-    }
     try:
+        rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+        sockets = {
+            f"socket:[{row[9]}]" for row in rows if row[3] == listening and row[1].endswith(f":{port:04X}")
+        }
         return any(str(descriptor.readlink()) in sockets for descriptor in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:  # a descriptor was closed, or the process ended, while we looked
         return False

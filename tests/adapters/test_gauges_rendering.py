@@ -27,6 +27,11 @@ def healthy() -> Snapshot:
     return snapshot_of(pilot, [view(slo, healthy_readings(slo)) for slo in pilot.slos], seed_records())
 
 
+def of_slos(page: bytes) -> list[bytes]:
+    """The lines about SLOs: those about the process change from one moment to the next."""
+    return [line for line in page.splitlines() if line.startswith(b"slo_") and b"_daemon_" not in line]
+
+
 def test_the_same_slos_are_rendered_once() -> None:
     page, snapshot = MetricsPage(SelfMetrics()), healthy()
     first = page._of_slos(snapshot, stalled=False)
@@ -85,9 +90,10 @@ def test_ten_thousand_slos_render_with_budgets_and_four_pairs_each_render_in_six
 
 def test_a_page_that_let_go_of_its_snapshot_is_rendered_again_when_it_is_asked_for() -> None:
     page, old = MetricsPage(SelfMetrics()), healthy()
-    before = page.render(old, NOW)
+    before = of_slos(page.render(old, NOW))
+    assert before
     page.let_go()
-    assert page.render(old, NOW) == before
+    assert of_slos(page.render(old, NOW)) == before
     page.let_go()
     page.let_go()
-    assert page.render(old, NOW) == before
+    assert of_slos(page.render(old, NOW)) == before

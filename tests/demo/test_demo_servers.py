@@ -148,6 +148,18 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path: Path, monkeypatch
             assert port_of(alertmanager) == free
 
 
+def test_a_process_that_just_ended_owns_no_port_though_another_answers_there() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ended = subprocess.Popen(["true"])
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # over, and not reaped
+        try:
+            assert not servers._owns_listener(ended.pid, other.getsockname()[1])
+        finally:
+            ended.wait()
+
+
 def test_a_child_survives_the_thread_that_asked_for_it(tmp_path: Path) -> None:
     prometheus = PrometheusServer(tmp_path)
     starter = threading.Thread(target=prometheus.start)
