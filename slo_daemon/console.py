@@ -19,7 +19,6 @@ from slo_daemon.core.pilot.gates import GateDecision, GateVerdict
 from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.ramp import Advice, RampAdvice
 from slo_daemon.core.pilot.trials import Trial
-from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Assessment, Effect, Finding, Verdict, against
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.report import (
@@ -29,6 +28,7 @@ from slo_daemon.core.report import (
     MET_SYMBOLS,
     SPENT_SYMBOLS,
     VERDICT_WORDS,
+    state_word,
 )
 from slo_daemon.core.slo.budget import Budget, BudgetState, spent_out
 from slo_daemon.core.slo.burn_rate import BurnRate
@@ -59,11 +59,6 @@ MET_STYLES = {True: GOOD, False: BAD, None: DOUBTFUL}
 ADVICE_STYLES = {Advice.ADVANCE: GOOD, Advice.HOLD: DOUBTFUL, Advice.ROLLBACK: BAD}
 GATE_SYMBOLS = {GateVerdict.PASS: "✓", GateVerdict.FAIL: "✗", GateVerdict.INCONCLUSIVE: "?"}
 GATE_STYLES = {GateVerdict.PASS: GOOD, GateVerdict.FAIL: BAD, GateVerdict.INCONCLUSIVE: DOUBTFUL}
-TRUTH_WORDS = {truth: truth.value for truth in Truth}
-TRIGGER_WORDS = TRUTH_WORDS | {
-    Truth.TRUE: "fired",
-    Truth.FALSE: "not fired",
-}  # it is good that they are false
 ROLE_HEADINGS = {
     Role.DEFAULT: "Criteria that every pilot has",
     Role.GO_LIVE: "Go-live criteria",
@@ -218,9 +213,7 @@ def _in_short(finding: Finding) -> str:
 def _state(finding: Finding) -> str:
     if finding.override is not None:
         return f"{finding.state.value}, waived by {visible(finding.override.by)}"
-    if finding.blind and finding.state is Truth.UNKNOWN:
-        return "blind"
-    return (TRIGGER_WORDS if finding.role is Role.ROLLBACK else TRUTH_WORDS)[finding.state]
+    return state_word(finding)
 
 
 def pilot_blocks(assessment: Assessment) -> RenderableType:

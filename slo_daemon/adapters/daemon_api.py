@@ -100,9 +100,9 @@ class DaemonApi:
         return found
 
     def ramp(self, pilot: str) -> Json:
-        """The advice for a pilot's ramp (`ramp`), and what would serve it (`proposal`)."""
+        """The advice for a pilot's ramp (`ramp`), and what would serve it (`proposal`; None while that cannot be told)."""
         found = self._send("GET", _pilot_path(pilot, "ramp"))
-        if not isinstance(found.get("ramp"), dict) or not isinstance(found.get("proposal"), dict):
+        if not isinstance(found.get("ramp"), dict) or not isinstance(found.get("proposal"), dict | None):
             raise self._stranger()
         return found
 

@@ -76,6 +76,7 @@ def demo(
         else:
             screen.print(_first_page(snapshot, assessment, story.standing(snapshot)))
             screen.print(_replayed(story))
+        if output is Output.TEXT and not once:  # once it has ended nobody answers there
             screen.print(_links(addresses), soft_wrap=True)
         if once:
             story.end()
@@ -170,6 +171,13 @@ def _links(addresses: Addresses) -> Text:
         ("metrics", f"{addresses.daemon}/metrics"),
         ("Prometheus", addresses.prometheus),
         ("Alertmanager", addresses.alertmanager),
+        (
+            "tell it",
+            (
+                f"slo-daemon incident add --pilot {addresses.pilot} --title 'Index broken' --severity critical "
+                f"--url {addresses.daemon} --token-file {addresses.token_file}"
+            ),
+        ),
         ("break it", f"curl -X POST '{addresses.service}/incident?kind=errors&seconds=120'"),
         ("burn it", f"curl -X POST '{addresses.service}/incident?kind=outage&seconds=300'"),
     ):

@@ -33,7 +33,10 @@ def import_file(what: str, file: Path, pilot: str, url: str, token_file: Path | 
         )
     recorded, known = int(done.get("recorded", 0)), int(done.get("known", 0))
     before = f"; {known:,} had been before" if known else ""
-    tell(output, done, lambda: f"{recorded:,} of {recorded + known:,} rows recorded{before}")
+    said = f"{recorded:,} of {recorded + known:,} rows recorded{before}"
+    if done.get("created") is False:
+        said = f"this file was imported before ({said}); nothing was recorded now"
+    tell(output, done, lambda: said)
 
 
 def _content(file: Path) -> bytes:

@@ -140,6 +140,7 @@ def report(
             screen.print(verdict_banner(w.report.assessment, w.report.pilot.title))
             screen.print(slo_table(w.report.views))
             _print_budgets(screen, w.report.views)
+            screen.print()
             screen.print(findings_list(w.report.assessment))
             screen.print(pilot_blocks(w.report.assessment))
     worst = next(v for v in _WORST_FIRST if any(a.verdict is v for a in assessments))

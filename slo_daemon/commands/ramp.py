@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from slo_daemon.commands.daemon import DEFAULT_URL, UrlOption, daemon_at
+from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.commands.options import complain
+from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.slo.phrases import say_share, visible
 
 
@@ -35,11 +37,18 @@ def ramp(
 ) -> None:
     """Print which share of users is planned, served and advised, with the reasons, or the file that would serve it.
 
+    Exit code 3: a file was wanted, but the ramp is to be held and nobody can see what is served.
+
     Example: slo-daemon ramp new-search --output flagd > flags.json
     """
     with daemon_at(url, None) as daemon:
         found = daemon.ramp(pilot)
     advice, proposal = found["ramp"], found["proposal"]
+    if proposal is None and form not in (RampForm.TEXT, RampForm.JSON):
+        complain(
+            "error: the ramp is to be held, and the share that is served cannot be seen now; there is nothing to propose"
+        )
+        raise typer.Exit(Exit.INCONCLUSIVE)
     match form:
         case RampForm.JSON:
             print(json.dumps(found, indent=2, ensure_ascii=False))
@@ -63,10 +72,16 @@ def _text(pilot: str, advice: dict[str, Any]) -> str:
         else "served share not known"
     )
     lines = [
-        f"{visible(pilot)}: {advice['advice']}, {say_share(advice['advised'])} of the users",
+        f"{visible(pilot)}: {advice['advice']}, {_advised(advice)}",
         f"  {say_share(advice['scheduled'])} planned today, {served}",
         *(f"  {visible(str(reason))}" for reason in advice["reasons"]),
     ]
     if advice["next_date"]:
         lines.append(f"  next step at the earliest {advice['next_date']}")
     return "\n".join(lines)
+
+
+def _advised(advice: dict[str, Any]) -> str:
+    if advice["advice"] == Advice.HOLD and advice["observed"] is None:
+        return "whatever is served now"
+    return f"{say_share(advice['advised'])} of the users"

@@ -44,6 +44,15 @@ ADVICE_WORDS = {
 }
 
 
+def state_word(finding: Finding) -> str:
+    """The state in a word. Of triggers it is good that they are false, so they have words of their own."""
+    if finding.role is not Role.ROLLBACK:
+        return finding.state.value
+    if finding.state is Truth.UNKNOWN:
+        return "blind" if finding.blind else finding.state.value
+    return "fired" if finding.state is Truth.TRUE else "not fired"
+
+
 @dataclass(frozen=True, slots=True)
 class SloFacts:
     """What an earlier report said of an SLO."""

@@ -11,7 +11,7 @@ from slo_daemon.core.pilot.ramp import RampAdvice
 from slo_daemon.core.pilot.records import Override, OverrideKind, Records, RecordsUnavailable
 from slo_daemon.core.pilot.trials import Trial, outlook_of
 from slo_daemon.core.pilot.verdict import Finding
-from slo_daemon.core.report import ADVICE_WORDS, EFFECT_SYMBOLS
+from slo_daemon.core.report import ADVICE_WORDS, EFFECT_SYMBOLS, state_word
 from slo_daemon.core.slo.objective import Direction
 from slo_daemon.core.slo.phrases import say_count, say_minute, say_share, say_time
 
@@ -26,7 +26,7 @@ def findings_markdown(findings: Iterable[Finding], none: str = "") -> str:
 
 def _finding(finding: Finding) -> str:
     lines = [
-        f"{EFFECT_SYMBOLS[finding.effect]} {finding.state.value}: {bold(finding.text)}: {escape(finding.detail)}"
+        f"{EFFECT_SYMBOLS[finding.effect]} {state_word(finding)}: {bold(finding.text)}: {escape(finding.detail)}"
     ]
     if finding.override is not None:
         lines.append(f"  - {_waiver(finding.override)}")

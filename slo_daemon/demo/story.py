@@ -66,13 +66,14 @@ receivers:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where to look at the demo."""
+    """Where to look at the demo, and the file with the token by which it may be told something."""
 
     daemon: str
     prometheus: str
     alertmanager: str
     service: str
     pilot: str
+    token_file: str
 
 
 class Demo:
@@ -190,7 +191,9 @@ class Demo:
         stack.enter_context(prometheus)
         daemon = self._daemon(folder, prometheus.url, address)
         self._progress(1.0, "starting slo-daemon")
-        return daemon, Addresses(daemon.url, prometheus.url, alertmanager.url, service.url, PILOT)
+        return daemon, Addresses(
+            daemon.url, prometheus.url, alertmanager.url, service.url, PILOT, str(folder / "token")
+        )
 
     def _daemon(self, folder: Path, prometheus: str, address: str) -> Daemon:
         pilot = folder / "pilot.yaml"

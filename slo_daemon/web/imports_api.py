@@ -50,7 +50,12 @@ def import_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
                 done = store(pilot, rows, author)
             except RefusedError as error:
                 raise _refused(error) from None
-            told = {"rows": len(rows), "recorded": done.recorded, "known": done.known}
+            told = {
+                "rows": len(rows),
+                "recorded": done.recorded,
+                "known": done.known,
+                "created": done.created,
+            }
             return json_response(told, 201 if done.created else 200)
 
         return await rooms.imports.run(work)

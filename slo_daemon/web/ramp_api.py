@@ -21,6 +21,8 @@ def ramp_routes(app: FastAPI, parts: WebParts) -> None:
     async def ramp(pilot: PilotName) -> Response:
         """The advice, and what it would look like for flagd, Argo Rollouts and Flagger. Proposed; nothing is changed.
 
+        `proposal` is null where the served share is to be held, and cannot be seen now.
+
         404 with the reason `not_assessed_yet` before the first assessment, and `no_ramp` where none is planned.
         """
         snapshot = parts.snapshot()
@@ -37,7 +39,9 @@ def ramp_routes(app: FastAPI, parts: WebParts) -> None:
             {
                 "pilot": pilot,
                 "ramp": ramp_json(assessment.ramp),
-                "proposal": {
+                "proposal": None
+                if proposal is None
+                else {
                     "flagd": proposal.flagd,
                     "argo_rollouts": proposal.argo_rollouts,
                     "flagger": proposal.flagger,

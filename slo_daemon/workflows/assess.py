@@ -22,6 +22,7 @@ from slo_daemon.workflows.notes import read_notes, write_notes
 
 log = structlog.get_logger(__name__)
 STORE_UNAVAILABLE = "store_unavailable"
+NOT_ASKED = "not_asked"  # the reason of a store that there is none of
 
 
 class Assessor:
@@ -101,7 +102,9 @@ class Assessor:
         except StoreError as error:
             self._telemetry.store_failed(error.reason)
             log.warning("records_unavailable", pilot=pilot.name, reason=error.reason, detail=error.detail)
-            detail = f"the store cannot be read: {error.detail}"
+            detail = (
+                error.detail if error.reason == NOT_ASKED else f"the store cannot be read: {error.detail}"
+            )
             return RecordsUnavailable(STORE_UNAVAILABLE, detail, self._overrides.get(pilot.name, ()))
         self._overrides[pilot.name] = found.overrides
         return found

@@ -213,10 +213,12 @@ def test_a_file_is_imported_once(house: House, visitor: Visitor, tmp_path: Path,
     file.write_text("\n".join(lines) if name.endswith("csv") else json.dumps(rows))
     env = environment(visitor, Role.FEEDBACK)
     first = run(feedback_app, "import", str(file), "--pilot", PILOT, env=env)
-    again = run(feedback_app, "import", str(file), "--pilot", PILOT, "--output", "json", env=env)
+    again = run(feedback_app, "import", str(file), "--pilot", PILOT, env=env)
+    shape = run(feedback_app, "import", str(file), "--pilot", PILOT, "--output", "json", env=env)
 
     assert (first.exit_code, first.stdout, first.stderr) == (0, "3 of 3 rows recorded\n", "")
-    assert json.loads(again.stdout) == {"rows": 3, "recorded": 3, "known": 0}
+    assert again.stdout == "this file was imported before (3 of 3 rows recorded); nothing was recorded now\n"
+    assert json.loads(shape.stdout) == {"rows": 3, "recorded": 3, "known": 0, "created": False}
     assert len(house.store.feedback(PILOT)) == 3
 
 

@@ -57,7 +57,10 @@ def test_a_csv_file_of_ratings_is_recorded(house: House, visitor: Visitor) -> No
     )
     answer = send(visitor, RATINGS, text)
 
-    assert (answer.status_code, answer.json()) == (201, {"rows": 2, "recorded": 2, "known": 0})
+    assert (answer.status_code, answer.json()) == (
+        201,
+        {"rows": 2, "recorded": 2, "known": 0, "created": True},
+    )
     bob, ada = house.store.feedback(PILOT)
     assert (ada.user, ada.rating, ada.text) == ("ada", 5, "good, really")
     assert (ada.cohort, ada.variant, dict(ada.context)) == ("mobile", "treatment", {"device": "phone"})
@@ -75,7 +78,7 @@ def test_a_csv_file_of_incidents_is_recorded(house: House, visitor: Visitor) -> 
     )
     answer = send(visitor, OUTAGES, text)
 
-    assert answer.json() == {"rows": 2, "recorded": 2, "known": 0}
+    assert answer.json() == {"rows": 2, "recorded": 2, "known": 0, "created": True}
     slow, down = house.store.incidents(PILOT)
     assert (down.severity, down.resolution, down.resolved) == (Severity.CRITICAL, "rolled back", True)
     assert (slow.title, slow.resolved, slow.description) == ("Slow", False, "")
@@ -99,7 +102,8 @@ def test_the_same_file_with_its_key_is_recorded_once(house: House, visitor: Visi
     other = post(visitor, RATINGS, [feedback(given_at=NOW - 61)], "file-1")
 
     assert (first.status_code, again.status_code) == (201, 200)
-    assert first.json() == again.json()
+    assert first.json() == {"rows": 1, "recorded": 1, "known": 0, "created": True}
+    assert again.json() == first.json() | {"created": False}
     assert (other.status_code, other.json()["reason"]) == (422, "idempotency_key_reused")
     assert len(house.store.feedback(PILOT)) == 1
     assert house.assessed == [PILOT]
@@ -111,7 +115,7 @@ def test_overlapping_files_do_not_double_rows_with_keys(house: House, visitor: V
     answer = post(visitor, RATINGS, [two, three])
     changed = post(visitor, RATINGS, [three | {"rating": 1}, three | {"key": "new"}])
 
-    assert answer.json() == {"rows": 2, "recorded": 1, "known": 1}
+    assert answer.json() == {"rows": 2, "recorded": 1, "known": 1, "created": True}
     assert changed.status_code == 422
     assert told(changed) == {
         "row 1: key": "was recorded before with another content; give a changed row another key"

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from slo_daemon.core.pilot.pilot import Cohort, Pilot
-from slo_daemon.core.pilot.ramp import RampAdvice
+from slo_daemon.core.pilot.pilot import Cohort, ExperimentMetric, Pilot, Split, SplitKind
+from slo_daemon.core.pilot.ramp import Advice, RampAdvice
 from slo_daemon.core.slo.phrases import say_share
 
+_EQUAL = Split(SplitKind.EQUAL)
 PARTS = 1_000  # whole weights of flagd: a tenth of a percent each
 SCHEMA = "https://flagd.dev/schema/v0/flags.json"
 _RULE = re.compile(
@@ -32,8 +33,18 @@ class Proposal:
     left_out: tuple[str, ...]
 
 
-def propose(pilot: Pilot, advice: RampAdvice) -> Proposal:
-    """The proposal for a pilot with a planned ramp."""
+def propose(pilot: Pilot, advice: RampAdvice) -> Proposal | None:
+    """The proposal for a pilot with a planned ramp.
+
+    None where the served share is to be held and is not known now: a file with a share would change what nobody can see.
+    """
+    if (
+        advice.advice is Advice.HOLD
+        and advice.observed is None
+        and pilot.ramp is not None
+        and pilot.ramp.observed
+    ):
+        return None
     rules = {cohort.name: _rule(cohort) for cohort in pilot.cohorts}
     known = [rule for rule in rules.values() if rule is not None]
     left_out = tuple(name for name, rule in rules.items() if rule is None)
@@ -45,15 +56,29 @@ def propose(pilot: Pilot, advice: RampAdvice) -> Proposal:
     )
 
 
-def weights(share: float) -> tuple[tuple[str, int], ...]:
+def weights(share: float, split: Split = _EQUAL) -> tuple[tuple[str, int], ...]:
     """Parts of treatment, off and control, in the order in which flagd deals users out.
 
-    Control stays as large as treatment, so that the two can be compared. In this order a wider step takes new users from
-    `off`: control users who become treatment users would spoil the experiment.
+    Control is as large as the experiment's split plans it: as large as treatment where nothing else is planned, and
+    everybody else with the split `ramp`. In this order a wider step takes new users from `off`, as long as there are such:
+    control users who become treatment users would spoil the experiment.
     """
     treatment = min(PARTS, max(0, round(share * PARTS)))
-    control = min(treatment, PARTS - treatment)
+    match split.kind:
+        case SplitKind.RAMP:
+            control = PARTS - treatment
+        case SplitKind.FIXED if split.treatment > 0.0:
+            control = round(treatment * (1.0 - split.treatment) / split.treatment)
+        case _:
+            control = treatment
+    control = min(control, PARTS - treatment)
     return (("treatment", treatment), ("off", PARTS - treatment - control), ("control", control))
+
+
+def _split_of(pilot: Pilot) -> Split:
+    """Of the pilot's first experiment."""
+    found = (m.source.split for m in pilot.success_metrics if isinstance(m.source, ExperimentMetric))
+    return next(found, _EQUAL)
 
 
 def flag_key(pilot: Pilot) -> str:
@@ -66,7 +91,7 @@ def _flagd(pilot: Pilot, advice: RampAdvice, rules: list[dict[str, Any]]) -> dic
     fractional = {
         "fractional": [
             {"cat": [{"var": "$flagd.flagKey"}, {"var": "targetingKey"}]},
-            *([name, weight] for name, weight in weights(advice.advised)),
+            *([name, weight] for name, weight in weights(advice.advised, _split_of(pilot))),
         ]
     }
     targeting = (

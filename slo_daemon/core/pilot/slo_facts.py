@@ -251,8 +251,9 @@ def met_for(name: str, watched: Watched | None, slot: Slot | None, at: float) ->
     evaluation = watched.evaluation
     source = source_of(evaluation, show_duration(found.wanted))
     age = too_old(evaluation, slot, at)
+    earliest = found.earliest if found.slices.total > 0.0 else None  # who has seen nothing promises nothing
     if age:
-        return MetFact(name, Truth.UNKNOWN, NOT_EVALUATED, age, found.seconds, found.earliest, source)
+        return MetFact(name, Truth.UNKNOWN, NOT_EVALUATED, age, found.seconds, earliest, source)
     truth = Truth.UNKNOWN if found.met is None else Truth.TRUE if found.met else Truth.FALSE
     return MetFact(
         name, truth, found.reason, say_streak(found, watched), found.seconds, found.earliest, source

@@ -53,7 +53,10 @@ def _judged(entry: Entry, parts: Mapping[str, Part]) -> tuple[float, float] | No
         return None
     budget, objective = entry.slo.budget, entry.slo.objective
     proven = budget is not None and budget.proven
-    measurement = entry.slo.indicator.measure(parts, Need(objective, inf if proven else 0.0, CELL))
+    measurement = entry.slo.indicator.measure(parts, Need(objective, 0.0, CELL))
+    if proven and isinstance(measurement, Measured) and not objective.met(measurement.value):
+        # Bounds are searched for, so only where they matter: what is met by its value is not surely missed.
+        measurement = entry.slo.indicator.measure(parts, Need(objective, inf, CELL))
     match measurement:
         case Measured(value=value, low=low, high=high):
             return float(objective.met(objective.better(low, high) if proven else value)), 1.0

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo_daemon.core.pilot.pilot import Cohort
+from slo_daemon.core.pilot.pilot import Cohort, Split, SplitKind
 from slo_daemon.core.pilot.proposal import PARTS, propose, weights
 from slo_daemon.core.pilot.ramp import Advice, RampAdvice
 from tests.factories import seed_pilot
@@ -57,8 +57,33 @@ def test_the_flag_is_that_of_the_feature_and_cohorts_are_its_rule() -> None:
     assert found["defaultVariant"] == "off"
     cohorts, fractional, otherwise = found["targeting"]["if"]
     assert cohorts == {"or": [{">": [{"var": "orders"}, 10]}, {"==": [{"var": "device"}, "mobile"]}]}
-    assert fractional["fractional"][1:] == [["treatment", 50], ["off", 900], ["control", 50]]
+    assert fractional["fractional"][1:] == [["treatment", 50], ["off", 0], ["control", 950]]
     assert otherwise == "off"
+
+
+@pytest.mark.parametrize(
+    ("split", "share", "parts"),
+    [
+        (Split(SplitKind.RAMP), 0.05, (50, 0, 950)),
+        (Split(SplitKind.EQUAL), 0.05, (50, 900, 50)),
+        (Split(SplitKind.EQUAL), 0.6, (600, 0, 400)),
+        (Split(SplitKind.FIXED, 0.25), 0.05, (50, 800, 150)),
+        (Split(SplitKind.FIXED, 0.25), 0.5, (500, 0, 500)),
+    ],
+)
+def test_control_is_as_large_as_the_experiment_plans_it(
+    split: Split, share: float, parts: tuple[int, int, int]
+) -> None:
+    assert weights(share, split) == tuple(zip(("treatment", "off", "control"), parts, strict=True))
+
+
+def test_where_the_share_is_to_be_held_and_nobody_can_see_it_nothing_is_proposed() -> None:
+    assert PILOT.ramp is not None
+    blind = replace(advice(0.05), advice=Advice.HOLD, observed=None)
+    watched = replace(PILOT, ramp=replace(PILOT.ramp, observed="vector(0.05)"))
+    assert propose(watched, blind) is None
+    assert propose(watched, replace(blind, observed=0.05)) is not None
+    assert propose(PILOT, blind) is not None  # its plan is all that anybody knows
 
 
 def test_a_cohort_in_words_is_left_out_and_said_so_and_the_others_stay() -> None:

@@ -45,7 +45,7 @@ class Mismatch:
         )
         if not self.flagged:
             return f"{shares}: the split works as planned, as far as can be told"
-        odds = f"{self.largest:,.0f}" if self.largest < 1e7 else f"{self.largest:.0e}"
+        odds = f"{self.largest:,.0f}" if self.largest < 1e7 else "more than 10,000,000"
         return f"{shares} (evidence {odds} : 1): who is left in the variants cannot be compared"
 
 
