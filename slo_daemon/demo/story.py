@@ -134,7 +134,12 @@ class Demo:
         for _ in range(int(deadline * 10)):
             snapshot = daemon.board.current
             assessment = snapshot.assessments.get(PILOT)
-            if snapshot.slot is not None and assessment is not None and self._told.is_set():
+            if (
+                assessment is not None
+                and assessment.slot is not None
+                and assessment.slot == snapshot.slot  # a slot is on the board a moment before it is judged
+                and self._told.is_set()
+            ):
                 return snapshot, assessment
             if self._ending.wait(0.1):
                 return None
