@@ -4,8 +4,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from slo_daemon.core.pilot.criteria.check import Purpose, check_placed, render_problem
-from slo_daemon.core.pilot.criteria.errors import CriterionError
+from slo_daemon.core.pilot.criteria.check import Purpose, check_placed
+from slo_daemon.core.pilot.criteria.errors import CriterionError, render
 from slo_daemon.core.pilot.criteria.grammar import GRAMMAR
 from slo_daemon.core.pilot.criteria.parse import LONGEST, parse, read
 from slo_daemon.core.pilot.criteria.phrases import PHRASES
@@ -77,7 +77,7 @@ def test_a_message_is_what_the_page_shows(shown: str) -> None:
     text = shown.splitlines()[0]
     try:
         found = check_placed(read(text), VOCABULARY, Purpose.GO_ON)
-        told = [render_problem(text, problem) for problem in found]
+        told = [render(text, problem.place, str(problem)) for problem in found]
     except CriterionError as error:
         told = [error.render()]
     assert told == [shown]

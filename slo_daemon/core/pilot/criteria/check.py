@@ -10,7 +10,7 @@ from math import inf
 from typing import Generic, TypeVar, assert_never
 
 from slo_daemon.core.pilot.criteria.criterion import All, Any, Compare, Criterion, Met, Not, Op
-from slo_daemon.core.pilot.criteria.errors import Span, render
+from slo_daemon.core.pilot.criteria.errors import Span
 from slo_daemon.core.pilot.criteria.interval import decide
 from slo_daemon.core.pilot.criteria.meaning import Kind
 from slo_daemon.core.pilot.criteria.parse import read
@@ -77,11 +77,6 @@ def check_placed(
 ) -> list[Problem[PlaceT]]:
     """The problems of a criterion, in the order of its pieces. With a purpose, also when it points the wrong way."""
     return list(_check(placed, vocabulary, purpose))
-
-
-def render_problem(text: str, problem: Problem[Span]) -> str:
-    """The text with carets under the fault, and what is said about it."""
-    return render(text, problem.place, str(problem))
 
 
 def meaning_of(criterion: Criterion, vocabulary: Vocabulary) -> object:

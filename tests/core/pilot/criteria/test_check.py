@@ -10,9 +10,9 @@ from slo_daemon.core.pilot.criteria.check import (
     check,
     check_placed,
     meaning_of,
-    render_problem,
 )
 from slo_daemon.core.pilot.criteria.criterion import Criterion, Operand
+from slo_daemon.core.pilot.criteria.errors import render
 from slo_daemon.core.pilot.criteria.meaning import Kind, Meaning
 from slo_daemon.core.pilot.criteria.parse import LONGEST, parse, read
 from slo_daemon.core.pilot.criteria.show import show
@@ -117,7 +117,7 @@ def test_what_makes_sense_is_taken(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "said"), PROBLEMS, ids=[row[0] for row in PROBLEMS])
 def test_what_makes_no_sense_is_pointed_at(text: str, said: str | None) -> None:
-    shown = [render_problem(text, problem) for problem in check_placed(read(text), VOCABULARY)]
+    shown = [render(text, problem.place, str(problem)) for problem in check_placed(read(text), VOCABULARY)]
     assert shown == ([f"{text}\n{said}"] if said else [])
 
 
@@ -126,7 +126,9 @@ def test_a_comparison_that_points_the_wrong_way_is_doubted(
     purpose: Purpose | None, text: str, said: str | None
 ) -> None:
     found = check_placed(read(text), VOCABULARY, purpose)
-    assert [render_problem(text, problem) for problem in found] == ([f"{text}\n{said}"] if said else [])
+    assert [render(text, problem.place, str(problem)) for problem in found] == (
+        [f"{text}\n{said}"] if said else []
+    )
     assert not any(problem.error for problem in found)
 
 
