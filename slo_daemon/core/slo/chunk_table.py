@@ -46,11 +46,15 @@ _Piece = tuple[
 class Table:
     """Columns of one reducer and one reach. Not safe for two threads; see the module's first words.
 
-    `exact`: values are kept in double precision.
+    `ticks`: how many are kept; `phase_span` (s): windows up to here are made of them; `exact`: values are kept in double
+    precision.
     """
 
-    def __init__(self, reducer: Reducer, reach: Reach, ticks: int, *, exact: bool = False) -> None:
+    def __init__(
+        self, reducer: Reducer, reach: Reach, ticks: int, phase_span: int = HOUR, *, exact: bool = False
+    ) -> None:
         self.reducer, self.reach = reducer, reach
+        self._phase_span = phase_span
         self.columns: list[Column] = []
         self.asks: dict[str, int] = {}
         self.of_ask: dict[str, list[int]] = {}
@@ -235,9 +239,14 @@ class Table:
         return found
 
     def _chain_end(self, start: float, end: float) -> float:
-        """Where the run of ticks that ends at `end` begins: one each 5 minutes, without a gap."""
+        """Where the run of ticks that ends at `end` begins: one each 5 minutes, without a gap.
+
+        A window for which ticks do not reach needs them for its last hour only: closed hours are more exact than sums of
+        5 minutes, in each of which Prometheus extrapolates.
+        """
         time, asks = end, len(self.asks)
-        while time - CELL >= start and time in self.ticks.at:
+        first = start if end - start <= self._phase_span else max(start, end - HOUR - CELL)
+        while time - CELL >= first and time in self.ticks.at:
             if time != end and not self.ticks.complete(time, asks):
                 break
             time -= CELL

@@ -61,6 +61,7 @@ class Ledger:
 
     def __init__(self, interval: float, phase_span: int = _TICKS_SPAN) -> None:
         steady = CELL % interval == 0
+        self._phase_span = phase_span
         self._ticks = int(phase_span // interval) + 1 if steady else phase_span // CELL + 1
         self._tables: dict[tuple[Reducer, Reach, bool], Table] = {}
         self._homes: dict[str, Table] = {}
@@ -90,7 +91,7 @@ class Ledger:
         reducer, exact = reducer_of(want.form), want.form not in COUNTS
         place = (reducer, want.reach, exact)
         if place not in self._tables:
-            self._tables[place] = Table(reducer, want.reach, self._ticks, exact=exact)
+            self._tables[place] = Table(reducer, want.reach, self._ticks, self._phase_span, exact=exact)
         return self._tables[place]
 
     def compact(self) -> bool:

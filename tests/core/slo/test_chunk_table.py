@@ -34,8 +34,10 @@ def truth(rates: Sequence[int], start: float, end: float) -> float:
 class Filled:
     """A table of one ask with one column, into which chunks of known events are written."""
 
-    def __init__(self, reducer: Reducer = Reducer.SUM, *, ticks: int = 61, reach: Reach = REACH) -> None:
-        self.table = Table(reducer, reach, ticks)
+    def __init__(
+        self, reducer: Reducer = Reducer.SUM, *, ticks: int = 61, reach: Reach = REACH, phase_span: int = HOUR
+    ) -> None:
+        self.table = Table(reducer, reach, ticks, phase_span)
         self.table.add_asks([ASK])
         self.column = self.table.positions([Column(ASK, ())])
 
@@ -301,3 +303,14 @@ def test_sums_of_hours_are_made_anew_when_an_hour_changes(rates: list[int]) -> N
 def test_short_windows_need_cells_only_and_long_ones_a_day_of_them() -> None:
     assert reach_for(HOUR) == Reach(3 * HOUR, 0)
     assert reach_for(30 * 24 * HOUR) == Reach(26 * HOUR, (30 * 24 + 3) * HOUR)
+
+
+def test_closed_hours_count_by_their_own_answer_even_where_ticks_reach_further_back() -> None:
+    """A single look keeps hours of ticks for short windows; sums of them say less than the hours that Prometheus counted."""
+    filled = Filled(phase_span=4 * HOUR)
+    filled.ticks([1] * CELLS, phase(END))
+    filled.cells([1] * CELLS, ends(CELL))
+    for hour in ends(HOUR):
+        filled.write(filled.table.hours, hour, 4_000.0)
+    assert filled.sums(START, END) == (3 * 4_000.0 + HOUR + CELL + 11 * CELL, HOURS * HOUR)
+    assert filled.sums(END - 4 * HOUR, END) == (4 * HOUR, 4 * HOUR)
