@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -33,9 +33,10 @@ from slo_daemon.core.slo.phrases import say_time, visible
 from slo_daemon.core.snapshot import Snapshot
 from slo_daemon.demo.changes import Standing, changes
 from slo_daemon.demo.servers import ServerError
-from slo_daemon.demo.story import Addresses, Demo
+from slo_daemon.demo.story import Addresses, Demo, run_service
 from slo_daemon.demo.webhook import Notification, WebhookReceiver
 from slo_daemon.ports import SourceError
+from slo_daemon.spec.settings_shape import Listen
 
 FIRST_VERDICT_SECONDS = 60.0
 
@@ -47,6 +48,14 @@ def demo(
     output: OutputOption = Output.TEXT,
     days: Annotated[float, typer.Option("--days", min=1, max=60, help="Days of history.")] = 30.0,
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another service.")] = 7,
+    service: Annotated[
+        str | None,
+        typer.Option(
+            "--service",
+            metavar="HOST:PORT",
+            help="Only the simulated service, to be scraped there; for a Prometheus of your own.",
+        ),
+    ] = None,
 ) -> None:
     """Run everything on this machine: a simulated service, Prometheus, Alertmanager and slo-daemon, until Ctrl-C.
 
@@ -54,6 +63,8 @@ def demo(
 
     Example: slo-daemon demo --once --output json
     """
+    if service is not None:
+        _only_service(service, seed)
     code = [Exit.UNREACHABLE if once else Exit.OK]
     screen = Console(highlight=False)
     preparation = _Preparation(Console(stderr=True, highlight=False))
@@ -98,6 +109,22 @@ def demo(
         preparation.done()
         raise typer.Exit(130) from None
     raise typer.Exit(code[0])
+
+
+def _only_service(address: str, seed: int) -> NoReturn:
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65_535:
+        raise typer.BadParameter(
+            f"{address!r} is no address to listen on; write 127.0.0.1:8000, or :8000 for every address",
+            param_hint="--service",
+        )
+    where = Listen(host or "0.0.0.0", int(port))  # noqa: S104 - only when the operator asks for it
+    try:
+        run_service(where, SystemClock().now, seed, lambda at: complain(f"demo: http://{at}/metrics"))
+    except OSError as error:
+        complain(f"error: {address}: {error.strerror or error}")
+        raise typer.Exit(Exit.USAGE) from error
+    raise typer.Exit(Exit.OK)
 
 
 class _Preparation:
