@@ -146,6 +146,7 @@ class Daemon:
             daemon=settings.web.external_url or "",
             dashboard=settings.alertmanager.links.dashboard or "",
             runbooks=settings.alertmanager.links.runbooks or "",
+            grafana=settings.alertmanager.links.grafana or "",
         )
         self._deliverer = Deliverer([self._delivery(sink, links) for sink in sinks])
         self._page = MetricsPage(self._metrics)

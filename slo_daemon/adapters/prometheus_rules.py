@@ -324,6 +324,7 @@ def _daemon_rules(options: RuleOptions) -> list[dict[str, Any]]:
             "annotations": {
                 "summary": "slo-daemon evaluates, and alerts get through",
                 "description": "This alert always fires. Route it to a receiver outside that calls for help when it stops.",
+                **_filled(dashboard_url=dashboard_of(options.links, "SLOWatchdog")),
                 "runbook_url": _runbook(options, "SLOWatchdog"),
             },
         },
@@ -351,9 +352,10 @@ def _alert(
         rule["keep_firing_for"] = show_duration(keep)
     annotations = {"summary": summary, "description": description}
     runbook = _runbook(options, name)
+    pilot = "{{ $labels.pilot }}" if about_slo or about_pilot else ""
+    slo = "{{ $labels.slo }}" if about_slo else ""
+    annotations["dashboard_url"] = dashboard_of(options.links, name, pilot, slo)
     if about_slo:
-        pilot, slo = "{{ $labels.pilot }}", "{{ $labels.slo }}"
-        annotations["dashboard_url"] = dashboard_of(options.links, pilot, slo)
         report = report_of(options.links, pilot)
         if report:
             is_pilot = '{{ with query (printf "pilot_ready{pilot=%q}" $labels.pilot) }}'
@@ -364,11 +366,15 @@ def _alert(
             f"{{{{ if $own }}}}{{{{ $own }}}}{{{{ else }}}}{runbook}{{{{ end }}}}"
         )
     if about_pilot:
-        annotations["report_url"] = report_of(options.links, "{{ $labels.pilot }}")
+        annotations["report_url"] = report_of(options.links, pilot)
     annotations["runbook_url"] = runbook
     rule["labels"] = {"severity": severity.word, OWN_LABEL: OWN_VALUE, **(labels or {})}
-    rule["annotations"] = {key: text for key, text in annotations.items() if text}
+    rule["annotations"] = _filled(**annotations)
     return rule
+
+
+def _filled(**annotations: str) -> dict[str, str]:
+    return {key: text for key, text in annotations.items() if text}
 
 
 def _across(aggregate: str, options: RuleOptions, *more: str) -> str:

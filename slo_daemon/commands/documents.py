@@ -93,8 +93,14 @@ def schema(output: OutputOption = Output.JSON) -> None:  # noqa: ARG001 - JSON i
 
 
 def rules(
+    grafana: Annotated[
+        str, typer.Option("--grafana-url", help="URL of the Grafana that has the dashboards of grafana/.")
+    ] = "",
     dashboard: Annotated[
-        str, typer.Option("--dashboard", help="URL of the dashboard that alerts link to.")
+        str,
+        typer.Option(
+            "--dashboard", help="URL of a dashboard of your own that alerts about an SLO link to instead."
+        ),
     ] = "",
     daemon: Annotated[
         str, typer.Option("--daemon-url", help="URL of the daemon, for links to reports.")
@@ -149,6 +155,7 @@ def rules(
             daemon=daemon or _DEFAULT.links.daemon,
             dashboard=dashboard or _DEFAULT.links.dashboard,
             runbooks=runbooks or _DEFAULT.links.runbooks,
+            grafana=grafana or _DEFAULT.links.grafana,
         ),
     )
     groups = rule_groups(options)

@@ -30,12 +30,44 @@ GROUP_LABEL = (
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel of the Grafana dashboards that come with the daemon: the dashboard's uid and the panel's id in it."""
+
+    dashboard: str
+    id: int
+
+
+# The panel that shows what each alert is about. Both parts are kept for good: alerts and bookmarks lead there.
+PANELS: Mapping[str, Panel] = {
+    "SLOWarning": Panel("slo-daemon-slo", 20),
+    "SLOCritical": Panel("slo-daemon-slo", 20),
+    "SLOBudgetExhausted": Panel("slo-daemon-slo", 30),
+    "SLODataMissing": Panel("slo-daemon-slo", 41),
+    "PilotRollbackTriggered": Panel("slo-daemon-pilot", 30),
+    "PilotTriggerBlind": Panel("slo-daemon-pilot", 31),
+    SOURCE_DOWN: Panel("slo-daemon-health", 20),
+    "SLODaemonStalled": Panel("slo-daemon-health", 10),
+    "SLODaemonDown": Panel("slo-daemon-health", 10),
+    "SLOReportStale": Panel("slo-daemon-health", 33),
+    "SLOConfigInvalid": Panel("slo-daemon-health", 32),
+    "SLOStoreDown": Panel("slo-daemon-health", 30),
+    "SLOWindowDrift": Panel("slo-daemon-health", 40),
+    "SLOBackfillStuck": Panel("slo-daemon-health", 42),
+    "SLOWatchdog": Panel("slo-daemon-health", 10),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
-    """Where alerts point people to; empty: nowhere. `daemon` and `dashboard` are base URLs, `runbooks` a page."""
+    """Where alerts point people to; empty: nowhere. `daemon` and `grafana` are base URLs, `runbooks` a page.
+
+    `dashboard`: people's own dashboard, for alerts about an SLO; else those that come with the daemon, in `grafana`.
+    """
 
     daemon: str = ""
     dashboard: str = ""
     runbooks: str = ""
+    grafana: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +123,7 @@ def source_down(source: SourceView, since: float, until: float, links: Links) ->
     annotations = {
         "summary": "slo-daemon cannot ask Prometheus",
         "description": f"{visible(source.detail) or 'it answers again'}. No SLO can be evaluated meanwhile; levels are held.",
+        "dashboard_url": dashboard_of(links, SOURCE_DOWN),
         "runbook_url": _runbook(links, SOURCE_DOWN),
     }
     return Alert(
@@ -136,18 +169,23 @@ def _annotations(view: SloView, level: Level, links: Links, *, reported: bool) -
         "description": visible(
             f"{'. '.join(filter(None, said))}. At this level since {say_time(state.since)}."
         ),
-        "dashboard_url": dashboard_of(links, slo.pilot, slo.name),
+        "dashboard_url": dashboard_of(links, ALERT_NAMES[level], slo.pilot, slo.name),
         "report_url": report_of(links, slo.pilot) if reported else "",
         "runbook_url": slo.runbook or _runbook(links, ALERT_NAMES[level]),
     }
     return _filled(annotations)
 
 
-def dashboard_of(links: Links, pilot: str, slo: str) -> str:
-    """The dashboard, opened at one SLO. Names are plain (a-z, 0-9, -), so they need no quoting."""
-    if not links.dashboard:
+def dashboard_of(links: Links, alert: str, pilot: str = "", slo: str = "") -> str:
+    """The panel that shows what an alert is about. Names are plain (a-z, 0-9, -), so they need no quoting."""
+    names = [("var-pilot", pilot), ("var-slo", slo)]
+    chosen = [f"{variable}={value}" for variable, value in names if value]
+    if slo and links.dashboard:
+        return f"{links.dashboard}{'&' if '?' in links.dashboard else '?'}{'&'.join(chosen)}"
+    panel = PANELS.get(alert)
+    if panel is None or not links.grafana:
         return ""
-    return f"{links.dashboard}{'&' if '?' in links.dashboard else '?'}var-pilot={pilot}&var-slo={slo}"
+    return f"{links.grafana.rstrip('/')}/d/{panel.dashboard}?{'&'.join([*chosen, f'viewPanel={panel.id}'])}"
 
 
 def report_of(links: Links, pilot: str) -> str:

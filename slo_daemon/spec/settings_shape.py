@@ -178,8 +178,13 @@ class WebShape(Shape):
 class LinksShape(Shape):
     """Where alerts that are posted directly lead people to. The rules have options of their own."""
 
+    grafana: Url | None = Field(
+        default=None,
+        description="Grafana that has the dashboards of grafana/; each alert leads to its panel.",
+    )
     dashboard: Url | None = Field(
-        default=None, description="Dashboard; pilot and slo are added as variables."
+        default=None,
+        description="A dashboard of your own for alerts about an SLO; pilot and slo are added as variables.",
     )
     runbooks: Url | None = Field(default=None, description="Page with a heading for each alert.")
 

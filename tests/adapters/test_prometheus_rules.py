@@ -12,7 +12,7 @@ import yaml
 
 from slo_daemon.adapters.gauges import FAMILIES, Kind
 from slo_daemon.adapters.prometheus_rules import HELD, RuleOptions, rule_groups, rule_text
-from slo_daemon.core.alert import Links
+from slo_daemon.core.alert import PANELS, Links
 from slo_daemon.core.pilot.alert_reports import OWN_LABEL, OWN_VALUE
 from slo_daemon.demo.servers import find_binary
 
@@ -220,6 +220,19 @@ def test_links_lead_to_the_dashboard_the_report_and_the_runbook() -> None:
         in annotations["report_url"]
     )
     assert "https://wiki.example.org/slo#slocritical" in annotations["runbook_url"]
+
+
+def test_every_alert_leads_to_its_panel_once_the_grafana_is_known() -> None:
+    linked = alerts(RuleOptions(links=Links(grafana="https://grafana.example.org")))
+    assert set(linked) == set(PANELS)
+    for name, rule in linked.items():
+        url = rule["annotations"]["dashboard_url"]
+        assert url.startswith(f"https://grafana.example.org/d/{PANELS[name].dashboard}?")
+        assert url.endswith(f"viewPanel={PANELS[name].id}")
+    slo = linked["SLODataMissing"]["annotations"]["dashboard_url"]
+    assert "?var-pilot={{ $labels.pilot }}&var-slo={{ $labels.slo }}&" in slo
+    trigger = linked["PilotTriggerBlind"]["annotations"]["dashboard_url"]
+    assert "?var-pilot={{ $labels.pilot }}&viewPanel=" in trigger
 
 
 def test_what_was_not_configured_is_not_linked() -> None:

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo_daemon.core.alert import Alert, Links, firing, resolved, series_of, series_of_id, source_down
+from slo_daemon.core.alert import (
+    PANELS,
+    Alert,
+    Links,
+    dashboard_of,
+    firing,
+    resolved,
+    series_of,
+    series_of_id,
+    source_down,
+)
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.query import Absent
 from slo_daemon.core.slo.slo import Slo, SloInstance
@@ -174,6 +184,36 @@ def test_links_are_given_where_they_lead_somewhere() -> None:
     assert all(
         not {"dashboard_url", "report_url"} & set(a.annotations) for a in firing(snapshot, UNTIL, NOWHERE)
     )
+
+
+def test_an_alert_leads_to_the_panel_that_shows_what_it_is_about() -> None:
+    grafana = Links(grafana="https://grafana.example.org/")
+    at_slo = f"?var-pilot={PILOT}&var-slo=availability&viewPanel="
+    for alert in ("SLOWarning", "SLOBudgetExhausted", "SLODataMissing"):
+        panel = PANELS[alert]
+        assert dashboard_of(grafana, alert, PILOT, "availability") == (
+            f"https://grafana.example.org/d/{panel.dashboard}{at_slo}{panel.id}"
+        )
+    (_, alert) = firing(
+        snapshot_of(seed_pilot(), [view(s := slo_named("availability"), bad_readings(s))], records_of()),
+        UNTIL,
+        grafana,
+    )
+    assert alert.annotations["dashboard_url"].endswith(f"{at_slo}{PANELS['SLOCritical'].id}")
+    down = source_down(
+        SourceView(up=False, reason="unreachable", detail="refused", skew=None), NOW, UNTIL, grafana
+    )
+    assert down.annotations["dashboard_url"] == "https://grafana.example.org/d/slo-daemon-health?viewPanel=20"
+
+
+def test_a_dashboard_of_ones_own_is_for_alerts_about_an_slo_only() -> None:
+    both = Links(dashboard="https://wiki.example.org/d/own", grafana="https://grafana.example.org")
+    own = dashboard_of(both, "SLOCritical", PILOT, "availability")
+    assert own == f"https://wiki.example.org/d/own?var-pilot={PILOT}&var-slo=availability"
+    assert dashboard_of(both, "PilotTriggerBlind", PILOT) == (
+        f"https://grafana.example.org/d/slo-daemon-pilot?var-pilot={PILOT}&viewPanel=31"
+    )
+    assert dashboard_of(Links(), "PilotTriggerBlind", PILOT) == ""
 
 
 @pytest.mark.parametrize(
