@@ -31,7 +31,9 @@ demo: $(PROJECT) servers  ## run the whole product on simulated users until Ctrl
 
 test: lint types servers test-tools  ## everything: style, types, import contracts, then all tests with real servers
 	$(call step,all tests with a real Prometheus and Alertmanager)
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS) || \
+		{ [ $$? -eq 1 ] && printf '\n=== %s\n' 'FAILED ONCE, see above. The same once more, alone; who passes now hangs on time or load: mend it' && \
+		$(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 1 -v; }
 
 fast: $(PROJECT)  ## only the tests that need no server and are quick
 	$(call step,tests without servers)

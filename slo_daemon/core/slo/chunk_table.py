@@ -7,6 +7,7 @@ the columns that reach equally far back. Where nothing was seen there is no numb
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import inf
 from typing import TypeVar
 
@@ -18,7 +19,8 @@ from slo_daemon.core.slo.chunks import CELL, HOUR, WHOLE, Column, Reach, Reducer
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-_MOST_CACHED = 64
+_MOST_CACHED = 128  # windows of whole hours: one for each day of an experiment, and those of SLOs
+_BLOCK = 32  # hours that are summed at once: quick for few columns, small for ten thousand
 _SPARE_COLUMNS = 0.2  # of all columns, that may be dead before they are dropped
 
 
@@ -43,6 +45,16 @@ _Piece = tuple[
 ]  # a chunk's ring and row, the share of it that counts, its span, and for which asks (None: for all)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _HourSums:
+    """Whole hours between two borders: counts and seconds seen by column, seconds answered by ask, hours that lack some ask."""
+
+    total: Floats
+    seconds: Floats
+    answered: Floats
+    incomplete: tuple[int, ...]
+
+
 class Table:
     """Columns of one reducer and one reach. Not safe for two threads; see the module's first words.
 
@@ -65,7 +77,9 @@ class Table:
         self.cells = Ring(reach.cells // CELL, exact=exact)
         self.hours = Ring(reach.hours // HOUR, exact=exact)
         self._newest = np.zeros(0)  # by column: the end of the newest tick or cell with a row
-        self._cache: dict[tuple[int, ...], tuple[int, Floats, Floats, Floats]] = {}
+        self._hour_sums: dict[tuple[int, int], _HourSums] = {}
+        self._hours_version = 0  # that these sums are of
+        self._newest_sums: tuple[tuple[float, ...], Sums] | None = None
 
     @property
     def rings(self) -> tuple[Ring, Ring, Ring]:
@@ -219,14 +233,12 @@ class Table:
             back = start
             border, last = -floor(-start, HOUR), floor(back, HOUR)
             time = back
-        while time > back:
-            self._add(found, (self.ticks, self.ticks.at[time], 1.0, CELL, None))
-            time -= CELL
         if border <= last:
-            self._add_all(found, self._edge(last, back))
+            self._add_newest(found, time, back, last)
             self._add_hours(found, border, last)
             self._add_all(found, self._edge(start, border))
         else:
+            self._add_all(found, self._ticks(time, back))
             self._add_all(found, self._edge(start, back))
         match self.reducer:
             case Reducer.MIN | Reducer.MAX:
@@ -251,6 +263,28 @@ class Table:
                 break
             time -= CELL
         return time
+
+    def _ticks(self, end: float, back: float) -> Iterator[_Piece]:
+        """The run of ticks from `end` back to `back`."""
+        for time in np.arange(end, back, -CELL).tolist():
+            yield self.ticks, self.ticks.at[time], 1.0, CELL, None
+
+    def _add_newest(self, found: Sums, end: float, back: float, last: int) -> None:
+        """What is newer than the last whole hour. All long windows of a slot end alike, so it is counted once for them."""
+        pieces = chain(self._ticks(end, back), self._edge(last, back))
+        if self.reducer is not Reducer.SUM:
+            self._add_all(found, pieces)
+            return
+        stamp = (end, back, *(ring.version for ring in self.rings))
+        if self._newest_sums is None or self._newest_sums[0] != stamp:
+            n, asks = len(self.columns), len(self.asks)
+            sums = Sums(last, end, np.zeros(n), np.zeros(n), np.zeros(asks), np.zeros(0))
+            self._add_all(sums, pieces)
+            self._newest_sums = (stamp, sums)
+        sums = self._newest_sums[1]
+        np.add(found.values, sums.values, out=found.values)
+        np.add(found.covered, sums.covered, out=found.covered)
+        np.add(found.answered, sums.answered, out=found.answered)
 
     def _edge(self, low: float, high: float) -> Iterator[_Piece]:
         """A part of one hour: in cells for the asks that have all of them, else in proportion to the hour."""
@@ -277,38 +311,47 @@ class Table:
 
     def _add_hours(self, found: Sums, border: int, last: int) -> None:
         """All whole hours between two borders, newest first: by the hour's own answer for asks that have it, else by cells."""
-        rows, asks = [], len(self.asks)
+        if self.reducer is Reducer.SUM:
+            hours = self._sum_of_hours(border, last)
+            np.add(found.values, hours.total, out=found.values)
+            np.add(found.covered, hours.seconds, out=found.covered)
+            np.add(found.answered, hours.answered, out=found.answered)
+            for hour in hours.incomplete:
+                self._fill(found, hour)
+            return
         for hour in range(last, border, -HOUR):
             row = self.hours.at.get(hour)
-            if row is None:
-                self._add_all(found, self._cells(hour - HOUR, hour))
-                continue
-            if self.reducer is Reducer.SUM:
-                rows.append(row)
-            else:
+            if row is not None:
                 self._add(found, (self.hours, row, 1.0, HOUR, None))
-            if not self.hours.complete(hour, asks):
-                self._add_all(found, self._cells(hour - HOUR, hour, ~self.hours.asked[row, :asks]))
-        if rows:
-            total, seconds, answered = self._sum_of_hours(tuple(rows))
-            np.add(found.values, total, out=found.values)
-            np.add(found.covered, seconds, out=found.covered)
-            np.add(found.answered, answered, out=found.answered)
+            if row is None or not self.hours.complete(hour, len(self.asks)):
+                self._fill(found, hour)
 
-    def _sum_of_hours(self, rows: tuple[int, ...]) -> tuple[Floats, Floats, Floats]:
-        """Counts, seconds seen and answered; kept until an hour changes, since most slots ask for the same ones."""
-        cached = self._cache.get(rows)
-        if cached is None or cached[0] != self.hours.version:
-            if cached is not None or len(self._cache) >= _MOST_CACHED:
-                self._cache.clear()  # the others are of the old version, too
+    def _fill(self, found: Sums, hour: int) -> None:
+        """The cells of an hour, for the asks that the hour itself was not asked."""
+        row = self.hours.at.get(hour)
+        lacking = None if row is None else ~self.hours.asked[row, : len(self.asks)]
+        self._add_all(found, self._cells(hour - HOUR, hour, lacking))
+
+    def _sum_of_hours(self, border: int, last: int) -> "_HourSums":
+        """Kept until an hour changes, since most slots ask for the same ones."""
+        if self._hours_version != self.hours.version or len(self._hour_sums) >= _MOST_CACHED:
+            self._hours_version = self.hours.version
+            self._hour_sums.clear()
+        known = self._hour_sums.get((border, last))
+        if known is None:
             n, asks = len(self.columns), len(self.asks)
             total, seen, asked = np.zeros(n), np.zeros(n), np.zeros(asks)
-            for row in rows:
-                total += self.hours.values[row, :n]
-                seen += self.hours.seen[row, :n]
-                asked += self.hours.asked[row, :asks]
-            cached = self._cache[rows] = (self.hours.version, total, seen * (HOUR / WHOLE), asked * HOUR)
-        return cached[1], cached[2], cached[3]
+            hours = range(last, border, -HOUR)
+            rows = [row for row in map(self.hours.at.get, hours) if row is not None]
+            for some in (rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)):
+                total += self.hours.values[some, :n].sum(axis=0, dtype=np.float64)
+                seen += self.hours.seen[some, :n].sum(axis=0)
+                asked += self.hours.asked[some, :asks].sum(axis=0)
+            incomplete = [hour for hour in hours if not self.hours.complete(hour, asks)]
+            known = self._hour_sums[border, last] = _HourSums(
+                total, seen * (HOUR / WHOLE), asked * HOUR, tuple(incomplete)
+            )
+        return known
 
     def _add_all(self, found: Sums, pieces: Iterable[_Piece]) -> None:
         for piece in pieces:
