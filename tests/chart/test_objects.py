@@ -153,3 +153,18 @@ def test_secrets_are_files_and_never_in_the_environment() -> None:
         "/etc/slo-daemon/tokens/admin",
         "/etc/slo-daemon/tokens/webhook",
     }
+
+
+def test_the_pod_is_what_the_image_expects() -> None:
+    """Its user owns what is written, its entry point gets the arguments, its port is open."""
+    image = (ROOT / "Dockerfile").read_text()
+    pod = one(objects("minimal"), "Deployment")["spec"]["template"]["spec"]
+    (daemon,) = pod["containers"]
+    context = pod["securityContext"]
+    assert f"USER {context['runAsUser']}:{context['runAsGroup']}\n" in image
+    assert context["fsGroup"] == context["runAsGroup"]
+    assert ('ENTRYPOINT ["slo-daemon"]\n' in image, daemon["args"]) == (True, ["run"])
+    assert f"EXPOSE {daemon['ports'][0]['containerPort']}\n" in image
+    assert {mount["mountPath"] for mount in daemon["volumeMounts"]} >= set(
+        re.findall(r'VOLUME \["(.+)"\]', image)
+    )

@@ -1,5 +1,6 @@
 """What the chart renders, as committed; what it refuses, and how it says so."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -143,6 +144,15 @@ def test_what_selects_the_pod_selects_no_other(name: str) -> None:
     assert all(
         selector.items() <= one(found, "Service")["metadata"]["labels"].items() for selector in monitors
     )
+
+
+def test_dashboards_arrive_as_they_are() -> None:
+    wanted = {file.name: file.read_text() for file in (CHART / "files" / "dashboards").glob("*.json")}
+    found = [o for o in objects("everything") if o["metadata"]["name"].endswith("-dashboard")]
+    assert {key: json.loads(text) for o in found for key, text in o["data"].items()} == {
+        name: json.loads(text) for name, text in wanted.items()
+    }
+    assert all(o["metadata"]["labels"]["grafana_dashboard"] == "1" for o in found)
 
 
 def notes(folder: Path, *arguments: str) -> str:
