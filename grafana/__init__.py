@@ -1,0 +1,1 @@
+"""Grafana: the dashboards, the program that writes them, and files to provision them."""

@@ -1,0 +1,267 @@
+"""The kinds of panels: one builder of the SDK each, with what all of them have in common."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders.common import (
+    GraphThresholdsStyleConfig,
+    ReduceDataOptions,
+    VizLegendOptions,
+    VizTooltipOptions,
+)
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.models import common as shapes
+from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
+    DynamicConfigValue,
+    FieldColorModeId,
+    Threshold,
+    ThresholdsMode,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from grafana.generator.words import NO_DATA, UNKNOWN, mapping
+
+SOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
+Panel: TypeAlias = stat.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
+Words: TypeAlias = Iterable[tuple[float | str, str, str]]
+Steps: TypeAlias = Sequence[tuple[float, str]]
+"""From this value on, this colour. Below the first, and without a value: grey."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One expression, with its legend; `unit` and `dashed`: of its lines only."""
+
+    expression: str
+    legend: str = "__auto"
+    unit: str = ""
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: the values of a query, or a label (`label`) of the one before that has it.
+
+    `words` name the values; `link` leads on, as a title and an address.
+    """
+
+    title: str
+    expression: str = ""
+    label: str = ""
+    unit: str = ""
+    words: Words = ()
+    missing: str = NO_DATA
+    steps: Steps = ()
+    link: tuple[str, str] | None = None
+    width: int = 0
+
+
+def numbers(
+    number: int,
+    title: str,
+    description: str,
+    *queries: Query,
+    unit: str = "short",
+    words: Words = (),
+    steps: Steps = (),
+    missing: str = NO_DATA,
+    by_name: bool = False,
+) -> stat.Panel:
+    """Values as they are now. `by_name`: the legend itself is what is told."""
+    panel = (
+        stat.Panel()
+        .id(number)
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit(unit)
+        .no_value(missing)
+        .mappings(mapping(words, missing))
+        .thresholds(thresholds(steps))
+        .color_scheme(build.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+        .color_mode(shapes.BigValueColorMode.VALUE)
+        .graph_mode(shapes.BigValueGraphMode.NONE)
+        .text_mode(shapes.BigValueTextMode.NAME if by_name else shapes.BigValueTextMode.AUTO)
+        .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+    )
+    for ref, query in _lettered(queries):
+        panel = panel.with_target(_target(ref, query).instant())
+        if query.unit:
+            panel = panel.override_by_query(ref, [DynamicConfigValue("unit", query.unit)])
+    return panel
+
+
+def lines(
+    number: int,
+    title: str,
+    description: str,
+    *queries: Query,
+    unit: str = "short",
+    steps: Steps = (),
+    least: float | None = None,
+    most: float | None = None,
+    link: tuple[str, str] | None = None,
+    calculations: Sequence[str] = ("lastNotNull", "min", "max"),
+) -> timeseries.Panel:
+    """Values over time; a gap is a gap. `steps` are drawn as lines."""
+    style = shapes.GraphThresholdsStyleMode.DASHED if steps else shapes.GraphThresholdsStyleMode.OFF
+    panel = (
+        timeseries.Panel()
+        .id(number)
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit(unit)
+        .no_value(NO_DATA)
+        .thresholds(thresholds(steps))
+        .thresholds_style(GraphThresholdsStyleConfig().mode(style))
+        .color_scheme(build.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
+        .line_width(2)
+        .fill_opacity(0)
+        .show_points(shapes.VisibilityMode.AUTO)
+        .span_nulls(False)
+        .legend(_legend().calcs(list(calculations)))
+        .tooltip(VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI).sort(shapes.SortOrder.DESCENDING))
+    )
+    if least is not None:
+        panel = panel.axis_soft_min(least)
+    if most is not None:
+        panel = panel.axis_soft_max(most)
+    for ref, query in _lettered(queries):
+        panel = panel.with_target(_target(ref, query).range())
+        properties = [DynamicConfigValue("unit", query.unit)] if query.unit else []
+        if query.dashed:
+            style_value = {"fill": "dash", "dash": [10, 10]}
+            properties += [DynamicConfigValue("custom.lineStyle", style_value)]
+        if properties:
+            panel = panel.override_by_query(ref, properties)
+    return panel.override_by_regexp(".*", _links(link)) if link else panel
+
+
+def states(
+    number: int,
+    title: str,
+    description: str,
+    *queries: Query,
+    words: Words,
+    link: tuple[str, str] | None = None,
+) -> statetimeline.Panel:
+    """Which state was in force when, each by its word; a gap is a gap."""
+    panel = (
+        statetimeline.Panel()
+        .id(number)
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .no_value(NO_DATA)
+        .mappings(mapping(words))
+        .thresholds(thresholds(()))
+        .color_scheme(build.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+        .show_value(shapes.VisibilityMode.AUTO)
+        .merge_values(True)
+        .span_nulls(False)
+        .line_width(0)
+        .fill_opacity(75)
+        .row_height(0.85)
+        .legend(
+            VizLegendOptions()
+            .show_legend(True)
+            .display_mode(shapes.LegendDisplayMode.LIST)
+            .placement(shapes.LegendPlacement.BOTTOM)
+        )
+        .tooltip(VizTooltipOptions().mode(shapes.TooltipDisplayMode.SINGLE))
+    )
+    for ref, query in _lettered(queries):
+        panel = panel.with_target(_target(ref, query).range())
+    return panel.override_by_regexp(".*", _links(link)) if link else panel
+
+
+def rows(
+    number: int, title: str, description: str, columns: Sequence[Column], *, hidden: Iterable[str] = ()
+) -> table.Panel:
+    """A table of what is now: the queries' results, joined where their labels are equal. `hidden`: labels left out."""
+    panel = (
+        table.Panel()
+        .id(number)
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .no_value(NO_DATA)
+        .mappings(mapping(()))
+        .thresholds(thresholds(()))
+        .color_scheme(build.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+        .cell_height(shapes.TableCellHeight.SM)
+        .filterable(True)
+    )
+    order: dict[str, int] = {}
+    titles: dict[str, str] = {}
+    unseen = ["Time", *hidden]
+    letters = iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    asked = {column.expression for column in columns if not column.label}
+    for column in columns:
+        field = column.label
+        if column.expression:
+            ref = next(letters)
+            panel = panel.with_target(
+                _target(ref, Query(column.expression)).instant().format(PromQueryFormat.TABLE)
+            )
+            value = f"Value #{ref}"
+            field = field or value
+            if column.label and column.expression not in asked:
+                unseen.append(value)
+        order[field] = len(order)
+        if field != column.title:
+            titles[field] = column.title
+        panel = panel.override_by_name(column.title, _properties(column))
+    merged: dict[str, object] = {}
+    organized: dict[str, object] = {
+        "excludeByName": dict.fromkeys(unseen, True),
+        "indexByName": order,
+        "renameByName": titles,
+    }
+    return panel.with_transformation(
+        DataTransformerConfig(id_val="merge", options=merged)
+    ).with_transformation(DataTransformerConfig(id_val="organize", options=organized))
+
+
+def thresholds(steps: Steps) -> build.ThresholdsConfig:
+    """Grey first: what is below all steps, or not there at all, must not look good."""
+    all_steps = [Threshold(value=None, color=UNKNOWN), *(Threshold(value, colour) for value, colour in steps)]
+    return build.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(all_steps)
+
+
+def _links(link: tuple[str, str]) -> list[DynamicConfigValue]:
+    return [DynamicConfigValue("links", [{"title": link[0], "url": link[1]}])]
+
+
+def _properties(column: Column) -> list[DynamicConfigValue]:
+    found: Mapping[str, Any] = {
+        "unit": column.unit,
+        "custom.width": column.width,
+        "mappings": mapping(column.words, column.missing),
+        "custom.cellOptions": {"type": "color-text"} if column.words or column.steps else {},
+        "thresholds": thresholds(column.steps).build() if column.steps else None,
+    }
+    properties = [DynamicConfigValue(name, value) for name, value in found.items() if value]
+    return [*properties, *(_links(column.link) if column.link else [])]
+
+
+def _legend() -> VizLegendOptions:
+    return (
+        VizLegendOptions()
+        .show_legend(True)
+        .display_mode(shapes.LegendDisplayMode.TABLE)
+        .placement(shapes.LegendPlacement.BOTTOM)
+    )
+
+
+def _lettered(queries: Iterable[Query]) -> Iterable[tuple[str, Query]]:
+    return zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", queries, strict=False)
+
+
+def _target(ref: str, query: Query) -> Dataquery:
+    return Dataquery().datasource(SOURCE).expr(query.expression).legend_format(query.legend).ref_id(ref)
