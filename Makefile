@@ -68,6 +68,7 @@ servers:  ## make sure that Prometheus and Alertmanager are there
 
 test-tools:
 	@tools/install-test-tools
+	@tools/install-chart-schemas
 
 # The lock is made on the oldest Python we support. Existing pins stay unless UPGRADE=1.
 lock: $(PACKAGES)  ## write constraints.txt and constraints-dev.txt from pyproject.toml; UPGRADE=1 takes newer versions

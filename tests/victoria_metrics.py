@@ -1,7 +1,6 @@
 """A real VictoriaMetrics with a known past, as a second source beside Prometheus."""
 
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import requests
 
 from slo_daemon.demo.openmetrics import Series
 from slo_daemon.demo.servers import ProgramMissingError, Server
+from tests.programs import program as find
 
 _PROGRAMS = ("victoria-metrics", "victoria-metrics-prod")  # Debian's name, and that of the releases
 _BATCH = 8 * 1024 * 1024  # characters of one import
@@ -16,7 +16,7 @@ _BATCH = 8 * 1024 * 1024  # characters of one import
 
 def victoria_metrics() -> str | None:
     """The program's path; None where it is not installed."""
-    return next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+    return next((found for name in _PROGRAMS if (found := find(name))), None)
 
 
 class VictoriaMetricsServer(Server):

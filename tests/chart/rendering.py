@@ -1,6 +1,5 @@
 """The real helm: rendering, linting, and what it prints when it refuses."""
 
-import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
@@ -12,16 +11,15 @@ import yaml
 
 from slo_daemon.adapters.prometheus_rules import yaml_text
 from tests.chart.made import CHART
-from tests.documents import ROOT
+from tests.programs import needs, program
 
-_BUILT = ROOT / "build" / "tools" / "helm"
-HELM = str(_BUILT) if _BUILT.exists() else shutil.which("helm")
+HELM = program("helm")
 GOLDEN = Path(__file__).parent / "golden"
 SETS = tuple(sorted(file.name.removesuffix("-values.yaml") for file in (CHART / "ci").glob("*-values.yaml")))
 RELEASE, NAMESPACE = "slo", "monitoring"
 KUBERNETES = "1.31.0"  # a helm that was compiled from source takes 1.20 for granted
 
-needs_helm = pytest.mark.skipif(HELM is None, reason="helm is not installed (tools/install-test-tools)")
+needs_helm = needs("helm")
 
 
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
