@@ -24,14 +24,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "slo-daemon.labels" -}}
-{{ include "slo-daemon.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/part-of: slo-daemon
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{- include "slo-daemon.labelsWith" (dict "root" . "more" dict) }}
 {{- end }}
+
+{{/* The labels of every object with more of its own. The schema keeps people from naming one of these. */}}
+{{- define "slo-daemon.labelsWith" -}}
+{{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- $own := dict "app.kubernetes.io/version" .root.Chart.AppVersion "app.kubernetes.io/managed-by" .root.Release.Service "app.kubernetes.io/part-of" "slo-daemon" "helm.sh/chart" $chart }}
+{{- merge $own (include "slo-daemon.selectorLabels" .root | fromYaml) .more .root.Values.commonLabels | toYaml }}
 {{- end }}
 
 {{- define "slo-daemon.serviceAccountName" -}}
