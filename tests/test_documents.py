@@ -82,7 +82,7 @@ def whole(block: Block) -> str:
             return f"{HEAD.format(kind='Pilot')}{inner}  slos: [{AN_SLO}]\n"
         case _:
             raise AssertionError(
-                f"{block}: blocks of YAML are marked wrong, slo, pilot, prometheus, values, kubernetes or nothing"
+                f"{block}: blocks of YAML are marked wrong, slo, pilot, prometheus, helm, kubernetes or nothing"
             )
 
 
@@ -95,7 +95,7 @@ def read(block: Block) -> None:
         load([(str(block), text)])
 
 
-OTHERS = [("prometheus",), ("values",), ("kubernetes",)]  # the last two: tests/chart/test_document.py
+OTHERS = [("prometheus",), ("helm",), ("kubernetes",)]  # the last two: tests/chart/test_document.py
 
 
 @pytest.mark.parametrize("block", [b for b in blocks("yaml") if b.info[1:] not in OTHERS], ids=str)
