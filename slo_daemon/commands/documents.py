@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from slo_daemon.adapters.logs import colourful
 from slo_daemon.adapters.prometheus_operator import HEAD, prometheus_rule
 from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_groups, rule_text, yaml_text
 from slo_daemon.adapters.spec_files import read
@@ -18,7 +19,6 @@ from slo_daemon.commands.options import (
     Output,
     OutputOption,
     SpecOption,
-    colourful,
     settings_of,
     told_problems,
 )
@@ -48,12 +48,7 @@ def check(
     spec: SpecOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Check pilots and SLOs without asking Prometheus: every problem at once, with its place and remedy.
-
-    Exit code: 0 good (warnings are allowed), 2 something is wrong.
-
-    Example: slo-daemon check config/pilots
-    """
+    """Check pilots and SLOs without asking Prometheus: every problem at once, with its place and remedy."""
     with told_problems():
         settings = settings_of(config, [*(paths or []), *(spec or [])], None)
     found = read(settings.specs)
@@ -85,10 +80,7 @@ def check(
 
 
 def schema(output: OutputOption = Output.JSON) -> None:  # noqa: ARG001 - JSON is all there is
-    """Print the JSON Schema of all documents, for editors.
-
-    Example: slo-daemon schema > slo-daemon.schema.json
-    """
+    """Print the JSON Schema of all documents, for editors."""
     print(json_schema_text(), end="")
 
 
@@ -139,12 +131,7 @@ def rules(
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Print the alert rules for Prometheus or the Prometheus Operator: as YAML, or the same as JSON.
-
-    Example: slo-daemon rules > /etc/prometheus/rules/slo-daemon.yaml
-
-    Example: slo-daemon rules --format prometheusrule --label release=kube-prometheus-stack | kubectl apply -f -
-    """
+    """Print the alert rules for Prometheus or the Prometheus Operator: as YAML, or the same as JSON."""
     options = RuleOptions(
         level_range=_seconds(level_range, "--level-range"),
         keep_firing_for=0 if keep_firing_for == "0s" else _seconds(keep_firing_for, "--keep-firing-for"),

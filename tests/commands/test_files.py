@@ -139,17 +139,6 @@ def test_the_version_is_told() -> None:
     assert call("--version").stdout.strip() == f"slo-daemon {__version__}"
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["run", "evaluate", "explain", "report", "check", "schema", "rules", "demo", "incident", "feedback"],
-)
-def test_every_command_has_help_with_an_example(command: str) -> None:
-    result = call(command, "--help")
-    assert result.exit_code == 0
-    if command not in ("incident", "feedback"):
-        assert "Example:" in result.stdout
-
-
 def test_wrong_usage_ends_with_2_and_no_traceback(tmp_path: Path) -> None:
     for arguments in (
         ["nonsense"],
