@@ -58,12 +58,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{/* Seconds of a duration of the daemon, such as 90s or 1h30m. */}}
 {{- define "slo-daemon.seconds" -}}
-{{- $units := dict "s" 1 "m" 60 "h" 3600 "d" 86400 "w" 604800 }}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 "w" 604800000 }}
 {{- $total := 0 }}
-{{- range regexFindAll "[0-9]+[smhdw]" (toString .) -1 }}
-{{- $total = add $total (mul (regexFind "[0-9]+" . | int64) (get $units (regexFind "[smhdw]" .) | int64)) }}
+{{- range regexFindAll "[0-9]+[a-z]+" (toString .) -1 }}
+{{- $total = add $total (mul (regexFind "[0-9]+" . | int64) (get $units (regexFind "[a-z]+" .) | int64)) }}
 {{- end }}
-{{- $total }}
+{{- div $total 1000 }}
 {{- end }}
 
 {{/* What the schema cannot say. Stops the rendering with all that is wrong. */}}
