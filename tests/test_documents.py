@@ -87,7 +87,7 @@ def whole(block: Block) -> str:
             return f"{HEAD.format(kind='Pilot')}{inner}  slos: [{AN_SLO}]\n"
         case _:
             raise AssertionError(
-                f"{block}: blocks of YAML are marked wrong, slo, pilot, prometheus, helm, kubernetes or nothing"
+                f"{block}: blocks of YAML are marked wrong, slo, pilot, prometheus, values, kubernetes or nothing"
             )
 
 
@@ -100,7 +100,7 @@ def read(block: Block) -> None:
         load([(str(block), text)])
 
 
-OTHERS = [("prometheus",), ("helm",), ("kubernetes",)]  # the last two: tests/chart/test_document.py
+OTHERS = [("prometheus",), ("values",), ("kubernetes",)]  # the last two: tests/chart/test_document.py
 
 
 @pytest.mark.parametrize("block", [b for b in blocks("yaml") if b.info[1:] not in OTHERS], ids=str)

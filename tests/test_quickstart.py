@@ -54,7 +54,7 @@ def keys(value: Any, at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
 
 def test_the_values_for_the_chart_are_values_of_the_chart() -> None:
     known = yaml.safe_load(text_of(CHART / "values.yaml"))
-    (block,) = [one for one in blocks("yaml") if one.page == PAGE and one.info[1:] == ("helm",)]
+    (block,) = [one for one in blocks("yaml") if one.page == PAGE and one.info[1:] == ("values",)]
     for path in keys(yaml.safe_load(block.text)):
         at = known
         for key in path:

@@ -14,11 +14,21 @@ def demo(
     output: OutputOption = Output.TEXT,
     days: Annotated[float, typer.Option("--days", min=1, max=60, help="Days of history.")] = 30.0,
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another service.")] = 7,
+    service: Annotated[
+        str | None,
+        typer.Option(
+            "--service",
+            metavar="HOST:PORT",
+            help="Only the simulated service, to be scraped there; for a Prometheus of your own.",
+        ),
+    ] = None,
 ) -> None:
     """Run everything on this machine: a simulated service, Prometheus, Alertmanager and slo-daemon, until Ctrl-C.
 
     Needs prometheus and alertmanager on PATH. Leaves nothing behind.
     """
-    from slo_daemon.commands.demo_show import show
+    from slo_daemon.commands.demo_show import only_service, show
 
+    if service is not None:
+        only_service(service, seed)
     show(once=once, output=output, days=days, seed=seed)

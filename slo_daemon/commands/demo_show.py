@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from typing import NoReturn
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -32,9 +33,10 @@ from slo_daemon.core.slo.phrases import say_time, visible
 from slo_daemon.core.snapshot import Snapshot
 from slo_daemon.demo.changes import Standing, changes
 from slo_daemon.demo.servers import ServerError
-from slo_daemon.demo.story import Addresses, Demo
+from slo_daemon.demo.story import Addresses, Demo, run_service
 from slo_daemon.demo.webhook import Notification, WebhookReceiver
 from slo_daemon.ports import SourceError
+from slo_daemon.spec.settings_shape import Listen
 
 FIRST_VERDICT_SECONDS = 60.0
 
@@ -85,6 +87,23 @@ def show(*, once: bool, output: Output, days: float, seed: int) -> None:
         preparation.done()
         raise typer.Exit(130) from None
     raise typer.Exit(code[0])
+
+
+def only_service(address: str, seed: int) -> NoReturn:
+    """Run the simulated service at HOST:PORT until a signal. Raises typer.Exit, and typer.BadParameter for no address."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65_535:
+        raise typer.BadParameter(
+            f"{address!r} is no address to listen on; write 127.0.0.1:8000, or :8000 for every address",
+            param_hint="--service",
+        )
+    where = Listen(host or "0.0.0.0", int(port))  # noqa: S104 - only when the operator asks for it
+    try:
+        run_service(where, SystemClock().now, seed, lambda at: complain(f"demo: http://{at}/metrics"))
+    except OSError as error:
+        complain(f"error: {address}: {error.strerror or error}")
+        raise typer.Exit(Exit.USAGE) from error
+    raise typer.Exit(Exit.OK)
 
 
 class _Preparation:

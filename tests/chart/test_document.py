@@ -16,7 +16,7 @@ from tests.chart.rendering import needs_helm, template, values_of
 from tests.documents import DOCS, Block, blocks, codes, prose, text_of
 
 PAGE = DOCS / "kubernetes.md"
-VALUES = [block for block in blocks("yaml") if block.info[1:] == ("helm",)]
+VALUES = [block for block in blocks("yaml") if block.info[1:] == ("values",)]
 OBJECTS = [block for block in blocks("yaml") if block.info[1:] == ("kubernetes",)]
 
 
