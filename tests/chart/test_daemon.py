@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from requests.certs import where
 
 from slo_daemon.demo.servers import PrometheusServer, free_port
 from tests.chart.pod import Pod, write_volume
@@ -37,7 +38,7 @@ prometheus: {url: "http://127.0.0.1:9", timeout: 500ms}
 evaluation: {interval: 1s}
 store: {url: "sqlite:////elsewhere/slo-daemon.db"}
 """
-CERTIFICATES = Path(requests.certs.where()).read_text()
+CERTIFICATES = Path(where()).read_text()
 GIVEN = {
     "search-pilots": {"search.yaml": SLOS.format(name="search")},
     "shop-pilots": {"shop.yaml": SLOS.format(name="shop")},

@@ -127,6 +127,8 @@ def test_the_sidecar_may_read_config_maps_where_it_searches_and_nothing_else() -
         one(everywhere, "ClusterRoleBinding")["roleRef"]["name"]
         == one(everywhere, "ClusterRole")["metadata"]["name"]
     )
+    (init,) = one(everywhere, "Deployment")["spec"]["template"]["spec"]["initContainers"]
+    assert {"name": "NAMESPACE", "value": "ALL"} in init["env"]
     alone = objects("minimal", "--set", "sidecar.enabled=true")
     assert one(alone, "Role")["metadata"]["namespace"] == "monitoring"
 

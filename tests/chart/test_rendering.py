@@ -64,6 +64,11 @@ def test_helm_finds_nothing_wrong(name: str) -> None:
             ("--set", "prometheusRule.disabled={SLOWarming}"),
             "at '/prometheusRule/disabled/0': value must be one of",
         ),
+        (
+            ("--set-json", 'podLabels={"app.kubernetes.io/name": "x"}'),
+            "invalid propertyName 'app.kubernetes.io/name'",
+        ),
+        (("--set", "prometheusRule.additionalRuleLabels.severity=page"), "invalid propertyName 'severity'"),
         (("--set", "existingConfig.configMap=a,existingConfig.secret=b"), "existingConfig: give either"),
         (("--set", "tokens.existingSecret=a"), "tokens.keys: say which key"),
         (("--set", "tokens.keys.admin=a"), "tokens.existingSecret, which is not given"),
@@ -124,6 +129,14 @@ def test_names_fit_and_two_releases_do_not_meet() -> None:
     assert {(o["kind"], o["metadata"]["name"]) for o in objects_in(first)}.isdisjoint(
         (o["kind"], o["metadata"]["name"]) for o in objects_in(second)
     )
+
+
+def test_a_label_that_is_given_twice_stands_once() -> None:
+    given = "commonLabels.team=all,podLabels.team=pod,serviceMonitor.labels.team=monitor"
+    found = objects("everything", "--set", given)
+    assert one(found, "Deployment")["metadata"]["labels"]["team"] == "all"
+    assert one(found, "Deployment")["spec"]["template"]["metadata"]["labels"]["team"] == "pod"
+    assert one(found, "ServiceMonitor")["metadata"]["labels"]["team"] == "monitor"
 
 
 @pytest.mark.parametrize("name", SETS)

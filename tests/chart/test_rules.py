@@ -30,10 +30,11 @@ def groups(**values: str) -> list[dict[str, Any]]:
         (LINKS, RuleOptions(links=Links("https://d.example.org", "", "https://w.example.org/r", "https://g.example.org"))),
         ({"config.web.external_url": "https://d.example.org"}, RuleOptions(links=Links("https://d.example.org", "", "docs/runbooks.md"))),
         ({"config.evaluation.interval": "1h30m"}, RuleOptions(evaluation_interval=5400)),
+        ({"config.evaluation.interval": "1m30000ms"}, RuleOptions(evaluation_interval=90)),
         ({"prometheusRule.evaluationInterval": "100s"}, RuleOptions(evaluation_interval=100)),
         ({"config.evaluation.interval": "15s", "prometheusRule.reportAge": "8d"}, RuleOptions(evaluation_interval=15, report_age=8 * 86400)),
     ],
-    ids=["defaults", "links", "external_url", "interval", "interval of the rules", "report age"],
+    ids=["defaults", "links", "external_url", "interval", "milliseconds", "interval of the rules", "report age"],
 )  # fmt: skip
 def test_the_rules_are_what_the_command_prints_with_the_same_options(
     values: dict[str, str], options: RuleOptions

@@ -24,14 +24,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "slo-daemon.labels" -}}
-{{ include "slo-daemon.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/part-of: slo-daemon
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{- include "slo-daemon.labelsWith" (dict "root" . "more" dict) }}
 {{- end }}
+
+{{/* The labels of every object with more of its own. The schema keeps people from naming one of these. */}}
+{{- define "slo-daemon.labelsWith" -}}
+{{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- $own := dict "app.kubernetes.io/version" .root.Chart.AppVersion "app.kubernetes.io/managed-by" .root.Release.Service "app.kubernetes.io/part-of" "slo-daemon" "helm.sh/chart" $chart }}
+{{- merge $own (include "slo-daemon.selectorLabels" .root | fromYaml) .more .root.Values.commonLabels | toYaml }}
 {{- end }}
 
 {{- define "slo-daemon.serviceAccountName" -}}
@@ -58,12 +58,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/* Seconds of a duration of the daemon, such as 90s or 1h30m. */}}
 {{- define "slo-daemon.seconds" -}}
-{{- $units := dict "s" 1 "m" 60 "h" 3600 "d" 86400 "w" 604800 }}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 "w" 604800000 }}
 {{- $total := 0 }}
-{{- range regexFindAll "[0-9]+[smhdw]" (toString .) -1 }}
-{{- $total = add $total (mul (regexFind "[0-9]+" . | int64) (get $units (regexFind "[smhdw]" .) | int64)) }}
+{{- range regexFindAll "[0-9]+[a-z]+" (toString .) -1 }}
+{{- $total = add $total (mul (regexFind "[0-9]+" . | int64) (get $units (regexFind "[a-z]+" .) | int64)) }}
 {{- end }}
-{{- $total }}
+{{- div $total 1000 }}
 {{- end }}
 
 {{/* What the schema cannot say. Stops the rendering with all that is wrong. */}}

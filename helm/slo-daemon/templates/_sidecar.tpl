@@ -14,7 +14,7 @@
     - name: LABEL_VALUE
       value: {{ $values.sidecar.labelValue | quote }}
     - name: NAMESPACE
-      value: {{ $values.sidecar.namespaces | default (list .root.Release.Namespace) | join "," | quote }}
+      value: {{ ternary "ALL" ($values.sidecar.namespaces | default (list .root.Release.Namespace) | join ",") (has "ALL" $values.sidecar.namespaces) | quote }}
     - name: FOLDER
       value: /pilots
     # Two ConfigMaps may use the same key. The names of both stand in the name of the file, and so in every problem.
