@@ -93,6 +93,10 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> SourceError
     match status:
         case 400 if "HTTPS server" in said:  # Go's answer to plain HTTP on a TLS port
             return SourceError(FailReason.TLS, "the server speaks TLS: write https:// in the URL")
+        case 400 if (
+            b"unsupported path requested" in body and not error_type
+        ):  # VictoriaMetrics' way to say 404
+            return _no_api(status)
         case 400:
             return SourceError(FailReason.BAD_QUERY, f"the query is not valid: {said}", permanent=True)
         case 401 | 403:
@@ -122,12 +126,16 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> SourceError
         case 504:
             return PassingError(FailReason.TIMEOUT, f"a gateway timed out (504): {said}", wait=wait)
         case 404:
-            return SourceError(
-                FailReason.HTTP,
-                "there is no query API at this URL (404): is a path such as /prometheus missing, or one too many?",
-            )
+            return _no_api(status)
         case _:
             return SourceError(FailReason.HTTP, f"the server answered {status}: {said}")
+
+
+def _no_api(status: int) -> SourceError:
+    return SourceError(
+        FailReason.HTTP,
+        f"there is no query API at this URL ({status}): is a path such as /prometheus missing, or one too many?",
+    )
 
 
 def quoted(text: str, longest: int = _LONGEST_QUOTE) -> str:
