@@ -19,7 +19,7 @@ from grafana.generator.board import (
     to_boards,
 )
 from grafana.generator.names import over_targets, series
-from grafana.generator.panels import Column, Panel, Query, lines, numbers, rows, states
+from grafana.generator.panels import AGE, Column, Panel, Query, lines, numbers, rows, states
 from grafana.generator.words import BAD, GOOD, WARN
 
 _PILOT = 'pilot=~"$pilot"'
@@ -107,7 +107,7 @@ def _now() -> Line:
             (3, numbers(16, "Rollback triggers", "Rollback triggers that have fired.",
                         Query(f"sum({over_targets(fired)})", "fired"), steps=_COUNTED_BAD)),
             (3, numbers(17, "Last evaluation", "Since the daemon finished its last slot. Beyond minutes, nothing on this page is of now.",
-                        Query(f"time() - max({heartbeat})", "age"), unit="s", steps=((0, GOOD), (180, WARN), (300, BAD)),
+                        Query(f"time() - max({heartbeat})", "age"), unit="s", steps=AGE,
                         missing="no daemon is scraped")),
         ),
     )  # fmt: skip
@@ -180,6 +180,7 @@ def _slos() -> Panel:
             Column("last seen", f"time() - {now('slo_last_good_evaluation_timestamp_seconds')}", unit="s", missing="never"),
         ),
         hidden=("sli",),
+        worst_first="level",
     )  # fmt: skip
 
 

@@ -188,6 +188,7 @@ def _data() -> tuple[Line, ...]:
                           Column("objective", label="objective"),
                           Column("window", label="window"),
                           Column("runbook", label="runbook", missing="none of its own"),
-                      ))),
+                      ),
+                      hidden=("pilot", "slo"))),
         )),
     )  # fmt: skip
