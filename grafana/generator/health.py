@@ -166,14 +166,14 @@ def _windows() -> tuple[Line, ...]:
 
 def _telling() -> tuple[Line, ...]:
     def alerts(what: str) -> Query:
-        counted = f"sum by (alertmanager) ({_rate(f'slo_daemon_alerts_{what}_total')})"
+        counted = f"sum by (alertmanager) (increase({_at(f'slo_daemon_alerts_{what}_total')}{_RATE}))"
         return Query(counted, f"{what} {{{{alertmanager}}}}")
 
     requests = f"sum by (route, code) ({_rate('slo_daemon_http_requests_total')})"
     return (
         Line(8, (
             (12, lines(50, "Alerts posted directly", "Alerts that each Alertmanager took, resends included, and did not take. Empty where rules do the telling.",
-                       alerts("sent"), alerts("failed"), unit="cps", least=0)),
+                       alerts("sent"), alerts("failed"), least=0)),
             (12, lines(51, "HTTP requests", "Requests that were answered, by route and status.",
                        Query(requests, "{{code}} {{route}}"), unit="reqps", least=0, calculations=("lastNotNull", "max"))),
         )),

@@ -72,7 +72,7 @@ def overview() -> build.Dashboard:
         page,
         (
             Section(100, "Now", (_now(),)),
-            Section(200, "Pilots", (Line(7, ((24, _pilots()),)),)),
+            Section(200, "Pilots", (Line(6, ((24, _pilots()),)),)),
             Section(300, "SLOs", (Line(12, ((24, _slos()),)),)),
             Section(400, "How it came", _history()),
         ),
@@ -139,9 +139,9 @@ def _pilots() -> Panel:
             Column("rollback", gate("rollback"), words=words.GATE),
             Column("triggers fired", fired, steps=_COUNTED_BAD),
             Column("triggers blind", blind, steps=_COUNTED_WARN),
-            Column("scheduled", ramp("scheduled"), unit="percent", missing="no ramp"),
-            Column("advised", ramp("advised"), unit="percent", missing="not known"),
-            Column("observed", ramp("observed"), unit="percent", missing="not known"),
+            Column("planned share", ramp("scheduled"), unit="percent", missing="no ramp"),
+            Column("advised share", ramp("advised"), unit="percent", missing="not known"),
+            Column("served share", ramp("observed"), unit="percent", missing="not known"),
             Column("open incidents", incidents, steps=_COUNTED_WARN, missing="not known"),
             Column("satisfaction", over_targets(series("pilot_user_satisfaction_mean", _PILOT)), missing="no votes"),
             Column("assessed", f"time() - {over_targets(series('pilot_last_assessment_timestamp_seconds', _PILOT))}", unit="s",
@@ -197,6 +197,6 @@ def _history() -> tuple[Line, ...]:
                        Query(left, name), unit="percentunit", steps=((0, BAD),), most=1, calculations=("lastNotNull", "min"), link=_TO_SLO)),
             (12, lines(42, "Burn rates against their limits", "The fastest burn rate of each SLO as a multiple of its limit: above 1 "
                        "is too fast (an alert needs the short lookback too).",
-                       Query(f"max by (pilot, slo) ({rates})", name), steps=((1, BAD),), least=0, calculations=("lastNotNull", "max"), link=_TO_SLO)),
+                       Query(f"max by (pilot, slo) ({rates})", name), steps=((1, BAD),), least=0, wide_range=True, calculations=("lastNotNull", "max"), link=_TO_SLO)),
         )),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseri
 from grafana_foundation_sdk.builders.common import (
     GraphThresholdsStyleConfig,
     ReduceDataOptions,
+    ScaleDistributionConfig,
     TableSortByFieldState,
     VizLegendOptions,
     VizTooltipOptions,
@@ -115,10 +116,11 @@ def lines(
     steps: Steps = (),
     least: float | None = None,
     most: float | None = None,
+    wide_range: bool = False,
     link: tuple[str, str] | None = None,
     calculations: Sequence[str] = ("lastNotNull", "min", "max"),
 ) -> timeseries.Panel:
-    """Values over time; a gap is a gap. `steps` are drawn as lines."""
+    """Values over time; a gap is a gap. `steps` are drawn as lines. `wide_range`: values of 1 and of 1,000 are both seen."""
     style = shapes.GraphThresholdsStyleMode.DASHED if steps else shapes.GraphThresholdsStyleMode.OFF
     panel = (
         timeseries.Panel()
@@ -142,6 +144,9 @@ def lines(
         panel = panel.axis_soft_min(least)
     if most is not None:
         panel = panel.axis_soft_max(most)
+    if wide_range:
+        scale = ScaleDistributionConfig().type(shapes.ScaleDistribution.SYMLOG).log(10).linear_threshold(1)
+        panel = panel.scale_distribution(scale)
     if any(query.legend == AUTO for query in queries):
         panel = panel.with_transformation(_ONLY_VALUES)
     for ref, query in _lettered(queries):

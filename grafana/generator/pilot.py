@@ -105,12 +105,12 @@ def _criteria() -> tuple[Line, ...]:
         )),
         Line(11, ((24, states(22, "Criteria", "Every criterion over time. Unknown is never taken for true.",
                               Query(each, "{{role}}: {{criterion}}"), words=words.TRUTH)),)),
-        Line(9, ((24, rows(23, "Criteria now", "Every criterion with its state, and when one that is not met could be met at the earliest.",
+        Line(9, ((24, rows(23, "Criteria now", "Every criterion with its state; and when one that is not met could be met at the earliest, where that can be told.",
                            (
                                Column("criterion", state, label="criterion"),
                                Column("role", label="role"),
                                Column("state", label="state", words=words.TRUTH_TEXT, missing="unknown"),
-                               Column("earliest", earliest, unit="dateTimeAsIso", missing="met, or cannot be told"),
+                               Column("earliest", earliest, unit="dateTimeAsIso", missing="–"),
                            ))),)),
     )  # fmt: skip
 
