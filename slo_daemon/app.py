@@ -80,6 +80,7 @@ def open_source(settings: Settings) -> PrometheusSource:
             timeout=prometheus.timeout,
             concurrency=prometheus.concurrency,
             headers=prometheus.headers,
+            parameters=prometheus.parameters,
             bearer_token=prometheus.bearer_token.reveal if prometheus.bearer_token else None,
             ca_file=prometheus.ca_file,
             stats=prometheus.stats,

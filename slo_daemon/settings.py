@@ -26,6 +26,7 @@ from slo_daemon.spec.problems import (
 )
 from slo_daemon.spec.settings_shape import (
     MOST_AT_ONCE,
+    OWN_PARAMETERS,
     AlertmanagerShape,
     EvaluationShape,
     Listen,
@@ -85,6 +86,7 @@ class PrometheusSettings:
     concurrency: int
     scrape_interval: int
     headers: Mapping[str, str] = field(repr=False)
+    parameters: Mapping[str, str]
     bearer_token: Secret | None
     ca_file: Path | None
     stats: bool
@@ -267,6 +269,7 @@ def _settings(place: Place, file: str, environment: Mapping[str, str]) -> Settin
             concurrency=given.concurrency,
             scrape_interval=given.scrape_interval,
             headers=dict(given.headers),
+            parameters=dict(given.parameters),
             bearer_token=_bearer_token(files.at("bearer_token_file"), file, environment),
             ca_file=_path(files.at("ca_file"), file) if given.ca_file else None,
             stats=given.stats,
@@ -298,13 +301,7 @@ def _check(place: Place) -> None:
             f"a query may take {timeout:g}s, but the next slot begins after {interval}s",
             "write a timeout shorter than evaluation.interval",
         )
-    for name, mark in source.at("headers").keys_with_marks():
-        if not _HEADER_NAME.fullmatch(name):
-            source.at("headers", name).report(f"{name!r} is not a header's name", mark=mark)
-        elif name.lower() in _SECRET_HEADERS:
-            source.at("headers", name).report(
-                "a secret does not belong into this file", "use prometheus.bearer_token_file", mark=mark
-            )
+    _check_sent(source)
     resend = place.at("alertmanager", "resend").read(leaves.duration)
     if resend is not None and resend > LONGEST_RESEND:
         place.at("alertmanager", "resend").report(
@@ -321,6 +318,21 @@ def _check(place: Place) -> None:
         token = place.at("web", "tokens", role)
         if isinstance(token.node, Table) and ("file" in token) == ("env" in token):
             token.report("a token comes from one place", "give either file or env")
+
+
+def _check_sent(source: Place) -> None:
+    """Headers and parameters of every query."""
+    for name, mark in source.at("headers").keys_with_marks():
+        if not _HEADER_NAME.fullmatch(name):
+            source.at("headers", name).report(f"{name!r} is not a header's name", mark=mark)
+        elif name.lower() in _SECRET_HEADERS:
+            source.at("headers", name).report(
+                "a secret does not belong into this file", "use prometheus.bearer_token_file", mark=mark
+            )
+    for name, mark in source.at("parameters").keys_with_marks():
+        if name in OWN_PARAMETERS:
+            remedy = "leave it out, or use prometheus.stats or prometheus.timeout"
+            source.at("parameters", name).report("slo-daemon sets this itself", remedy, mark=mark)
 
 
 def _path(place: Place, file: str) -> Path:

@@ -15,6 +15,13 @@ from slo_daemon.settings import variables
 from tests.documents import DOCS, PAGES, ROOT, Block, blocks, codes, first_codes, name, prose, rows, text_of
 
 COMMANDS = DOCS / "commands.md"
+OTHERS = (
+    "helm ",
+    "kubectl ",
+    "useradd ",
+    "systemctl ",
+    "journalctl ",
+)  # to them slo-daemon is a name of something
 
 
 def commands() -> list[tuple[str, Any]]:
@@ -36,6 +43,7 @@ def usages(page: Path) -> Iterator[str]:
 
 def shell_lines(block: Block) -> list[str]:
     lines = block.text.replace("\\\n", " ").splitlines()
+    lines = [line for line in lines if not line.startswith(OTHERS)]
     return [line for line in lines if block.info[0] != "text" or line.startswith("$ ")]
 
 

@@ -1,8 +1,10 @@
 """The documents keep up with the program: examples load, commands and paths exist, and every name has its place."""
 
 import ast
+import importlib
 import inspect
 import json
+import pkgutil
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,11 +15,14 @@ from typing import Any
 import pytest
 import yaml
 
+import slo_daemon
 from slo_daemon.adapters.gauges.self_metrics import STORE_REASONS
 from slo_daemon.adapters.gauges.table import FAMILIES
 from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_groups, rule_text
+from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.core.pilot import defaults
 from slo_daemon.core.pilot.criteria.judge import CriterionReason
+from slo_daemon.core.pilot.criteria.watch import Watching
 from slo_daemon.core.pilot.experiment.lift import LiftReason
 from slo_daemon.core.pilot.findings import FIRED
 from slo_daemon.core.pilot.gates import GateReason
@@ -82,7 +87,7 @@ def whole(block: Block) -> str:
             return f"{HEAD.format(kind='Pilot')}{inner}  slos: [{AN_SLO}]\n"
         case _:
             raise AssertionError(
-                f"{block}: blocks of YAML are marked wrong, slo, pilot, prometheus or nothing"
+                f"{block}: blocks of YAML are marked wrong, slo, pilot, prometheus, values, kubernetes or nothing"
             )
 
 
@@ -95,7 +100,10 @@ def read(block: Block) -> None:
         load([(str(block), text)])
 
 
-@pytest.mark.parametrize("block", [b for b in blocks("yaml") if b.info[1:] != ("prometheus",)], ids=str)
+OTHERS = [("prometheus",), ("values",), ("kubernetes",)]  # the last two: tests/chart/test_document.py
+
+
+@pytest.mark.parametrize("block", [b for b in blocks("yaml") if b.info[1:] not in OTHERS], ids=str)
 def test_an_example_loads_and_a_wrong_one_is_refused(block: Block) -> None:
     if "wrong" in block.info:
         with pytest.raises(SpecError):
@@ -277,11 +285,65 @@ FINDING_REASONS = set(re.findall(r"Truth\.[A-Z]+,\s*\"([a-z_]+)\"", inspect.gets
         ("Reasons of the criterion language", {*CriterionReason}),
         ("Reasons of an experiment", {*LiftReason}),
         ("Reasons of the store", {*STORE_REASONS}),
+        ("Reasons of a rollback trigger", {*Watching}),
     ],
 )
 def test_every_state_and_reason_has_its_line(heading: str, known: set[str]) -> None:
     text = section(REASONS, heading)
     assert set(first_codes(rows(text, "reason") or rows(text, "state"))) == {str(word) for word in known}
+
+
+def every_reason() -> Iterator[type[StrEnum]]:
+    """All enums of the program that name why something is so."""
+    for module in pkgutil.walk_packages(slo_daemon.__path__, "slo_daemon."):
+        if ".migrations" in module.name or module.name.endswith("__main__"):
+            continue
+        for one in vars(importlib.import_module(module.name)).values():
+            own = isinstance(one, type) and issubclass(one, StrEnum) and one.__module__ == module.name
+            if own and (one.__name__.endswith("Reason") or one in (DataState, Watching)):
+                yield one
+
+
+def remedies() -> dict[str, set[str]]:
+    """What the page of reasons tells to do, for each word."""
+    told: dict[str, set[str]] = {}
+    for first in ("reason", "state", "event", "code"):
+        for row in rows(text_of(REASONS), first):
+            for word in codes(row[0]) or [row[0]]:
+                told.setdefault(word, set()).add(row[-1])
+    return told
+
+
+def test_every_reason_in_the_program_has_its_cause_and_its_remedy() -> None:
+    enums = list(every_reason())
+    assert {FailReason, GateReason, FactReason, CriterionReason, LiftReason} < set(enums)
+    known = {str(word) for one in enums for word in one} | set(STORE_REASONS) | FINDING_REASONS
+    told = remedies()
+
+    assert known - told.keys() == set()
+    assert {word for word in known if "" in told[word]} == set()
+
+
+def test_every_refusal_has_its_remedy() -> None:
+    by_framework = {"unknown_path", "method_not_allowed", "refused"}
+    told = first_codes(rows(section(REASONS, "Reasons of a refusal"), "reason"))
+    assert sorted(told) == sorted({reason for _, reason in refusals()} | by_framework)
+
+
+def test_every_exit_code_has_its_remedy() -> None:
+    told = [row[0] for row in rows(section(REASONS, "Exit codes"), "code")]
+    assert told == [*(str(code.value) for code in Exit), "130"]
+
+
+def test_every_warning_of_the_log_has_its_remedy() -> None:
+    sources = [file.read_text(encoding="utf-8") for file in (ROOT / "slo_daemon").rglob("*.py")]
+    logged = re.compile(r"\blog\.(?:warning|error|exception)\(\s*\"([a-z_]+)\"")
+    known = {event for source in sources for event in logged.findall(source)}
+    by_level = {"level_changed"}  # a warning where it rose
+
+    assert len(known) > 20
+    told = first_codes(rows(section(REASONS, "Events of the log that want somebody"), "event"))
+    assert sorted(told) == sorted(known | by_level)
 
 
 def test_every_event_of_the_log_has_its_line() -> None:

@@ -126,6 +126,8 @@ def test_an_address_to_listen_on_is_host_and_port(text: str, listen: Listen) -> 
         ("prometheus: {headers: {authorization: Bearer x}}", ("3:24: prometheus.headers.authorization: a secret does not belong "
                                                              "into this file; use prometheus.bearer_token_file")),
         ("prometheus: {headers: {'X Scope': a}}", "3:24: prometheus.headers[\"X Scope\"]: 'X Scope' is not a header's name"),
+        ("prometheus: {parameters: {query: up}}", ("3:27: prometheus.parameters.query: slo-daemon sets this itself; leave it out, or use "
+                                                  "prometheus.stats or prometheus.timeout")),
         ("store: {url: 'postgresql://host/db'}", ("3:14: store.url: this store is not supported; write sqlite:/// and a path, for "
                                                  "example sqlite:///slo-daemon.db")),
         ("web: {listen: 9750}", "3:15: web.listen: text is wanted, but YAML reads 9750 as a number; put it in quotes"),

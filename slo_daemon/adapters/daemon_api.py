@@ -17,6 +17,7 @@ from slo_daemon import __version__
 ATTEMPTS = 4
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two bytes of the answer
 IMPORT_TIMEOUT = (5.0, 120.0)
+QUICK_TIMEOUT = (0.5, 1.0)  # somebody waits for a completion
 LONGEST_WAIT = 5.0  # seconds between two attempts
 _AGAIN = frozenset({429, 503})
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -106,6 +107,13 @@ class DaemonApi:
             raise self._stranger()
         return found
 
+    def documents(self) -> list[str]:
+        """Names of the documents whose SLOs it evaluates: pilots, and those of kind Slos. Asked once, with little patience."""
+        found = self._send("GET", "/api/v1/slos", timeout=QUICK_TIMEOUT, attempts=1).get("slos")
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise self._stranger()
+        return list(dict.fromkeys(str(one.get("pilot")) for one in found))
+
     def import_file(self, pilot: str, what: str, content: bytes, media_type: str, key: str) -> Json:
         """How many rows of a file were recorded. `what`: `incidents` or `feedback`; `key`: of the content."""
         headers = {"Idempotency-Key": key, "Content-Type": media_type}
@@ -139,10 +147,16 @@ class DaemonApi:
         return found
 
     def _send(
-        self, method: str, path: str, *, timeout: tuple[float, float] = TIMEOUT, **options: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: tuple[float, float] = TIMEOUT,
+        attempts: int = ATTEMPTS,
+        **options: Any,
     ) -> Json:
         last = ""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(attempts):
             try:
                 answer = self._session.request(
                     method, f"{self._url}{path}", timeout=timeout, allow_redirects=False, **options
@@ -157,7 +171,7 @@ class DaemonApi:
                     return self._read(answer)
                 last = f"{self._url} does not take it now ({_problem_text(answer)})"
                 pause = _retry_after(answer, 0.5 * 2**attempt)
-            if attempt + 1 < ATTEMPTS:
+            if attempt + 1 < attempts:
                 self._wait(min(pause, LONGEST_WAIT))
         raise DaemonUnreachableError(f"{last}; is `slo-daemon run` there, and is --url right?")
 
@@ -207,6 +221,8 @@ def _refusal(body: Json) -> str:
         lines += [f"  {e.get('field') or 'body'}: {e.get('problem')}" for e in errors if isinstance(e, dict)]
     if body.get("reason") in ("unauthorized", "wrong_role"):
         lines.append("give the token with --token-file FILE, or in the environment as SLO_DAEMON_TOKEN")
+    if body.get("reason") == "already_resolved":
+        lines.append("on the command line: --replace")
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ One line for each slot and each transition; secrets are masked by key and inside
 """
 
 import logging
+import os
 import re
 import sys
 from typing import Any, TextIO
@@ -12,6 +13,7 @@ import structlog
 
 _SECRET_KEYS = re.compile(r"token|password|secret|authorization|api_?key", re.IGNORECASE)
 _URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+DUMB_TERMINALS = ("dumb", "unknown")
 MASK = "********"
 _QUIET = ("apscheduler", "alembic", "urllib3", "uvicorn.access")
 
@@ -25,6 +27,15 @@ class _StandardError(logging.StreamHandler[TextIO]):
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stderr
+
+
+def colourful(stream: TextIO) -> bool:
+    """Whether colour belongs there: on a terminal that has any, or where FORCE_COLOR wants it, and never with NO_COLOR."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") not in DUMB_TERMINALS
 
 
 def configure(form: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
@@ -42,7 +53,7 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
     last: list[Any] = (
         [
             structlog.dev.ConsoleRenderer(
-                colors=readable and out.isatty(), exception_formatter=structlog.dev.plain_traceback
+                colors=colourful(out), exception_formatter=structlog.dev.plain_traceback
             )
         ]
         if readable

@@ -106,9 +106,12 @@ class RuleOptions:
 
 def rule_text(options: RuleOptions) -> str:
     """The rule file."""
-    return _HEAD + yaml.dump(
-        rule_groups(options), Dumper=_Dumper, sort_keys=False, width=2**30, allow_unicode=True
-    )
+    return yaml_text(rule_groups(options))
+
+
+def yaml_text(document: dict[str, Any], head: str = _HEAD) -> str:
+    """Rules as YAML that people read: `head`, then the document with its expressions as blocks."""
+    return head + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=2**30, allow_unicode=True)
 
 
 def rule_groups(options: RuleOptions) -> dict[str, Any]:

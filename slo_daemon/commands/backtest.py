@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -21,8 +21,6 @@ from slo_daemon.adapters.record_files import (
     read_incidents,
 )
 from slo_daemon.adapters.system_clock import SystemClock
-from slo_daemon.backtesting.past import PastRecords
-from slo_daemon.backtesting.run import Plan, Watch, plan, run
 from slo_daemon.commands.backtest_text import told
 from slo_daemon.commands.daemon import TOKEN_VARIABLE
 from slo_daemon.commands.exit_codes import Exit
@@ -37,6 +35,7 @@ from slo_daemon.commands.options import (
     moment,
     settings_of,
     told_problems,
+    watched,
 )
 from slo_daemon.core.backtest.shape import backtest_json
 from slo_daemon.core.backtest.svg import timeline_svg
@@ -44,6 +43,10 @@ from slo_daemon.core.quantity import QuantityError, parse_duration
 from slo_daemon.core.slo.chunks import CELL
 from slo_daemon.ports import SourceError
 from slo_daemon.spec.what_if import parse_changes
+
+if TYPE_CHECKING:
+    from slo_daemon.backtesting.past import PastRecords
+    from slo_daemon.backtesting.run import Plan, Watch
 
 INTERRUPTED = 130
 _MOST_RECORDS = 1_000  # that a daemon tells at once
@@ -83,11 +86,9 @@ def backtest(
     """Replay the same files over history: when they would have alerted, been ready, and rolled back.
 
     Asks Prometheus little: what the slots need is fetched first, a week in a query. What-ifs need no more questions.
-
-    Exit code: 0 done, 2 usage or configuration, 4 Prometheus (or the daemon at --url) is unreachable.
-
-    Example: slo-daemon backtest --spec config/pilots --prometheus http://localhost:9090 --from 14d --plot backtest.svg
     """
+    from slo_daemon.backtesting.run import plan, run
+
     with told_problems():
         seconds = _step(step)
         changes = [change for text in what_if or () for change in parse_changes(text)]
@@ -137,8 +138,10 @@ def _moment(text: str | None, option: str, before: float) -> float | None:
         return moment(text, option)
 
 
-def _past(wanted: Plan, incidents: Path | None, feedback: Path | None, url: str | None) -> PastRecords:
+def _past(wanted: "Plan", incidents: Path | None, feedback: Path | None, url: str | None) -> "PastRecords":
     """What people told, from files or from a daemon. Raises ValueError."""
+    from slo_daemon.backtesting.past import PastRecords
+
     pilots = [pilot.name for pilot in wanted.variants[0].specification.pilots]
     only = pilots[0] if len(pilots) == 1 else None
     if url is not None:
@@ -159,7 +162,9 @@ def _past(wanted: Plan, incidents: Path | None, feedback: Path | None, url: str 
     return found
 
 
-def _from_daemon(url: str, pilots: list[str]) -> PastRecords:
+def _from_daemon(url: str, pilots: list[str]) -> "PastRecords":
+    from slo_daemon.backtesting.past import PastRecords
+
     token = os.environ.get(TOKEN_VARIABLE, "").strip() or None
     daemon = DaemonApi(url, token)
     incidents, ratings = [], []
@@ -184,15 +189,17 @@ def _from_daemon(url: str, pilots: list[str]) -> PastRecords:
 
 
 @contextmanager
-def _watching() -> Iterator[Watch]:
+def _watching() -> Iterator["Watch"]:
     """Two bars on standard error, gone at the end; nothing where nobody watches."""
+    from slo_daemon.backtesting.run import Watch
+
     bars = Progress(
         TextColumn("{task.description:<20}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=not watched(sys.stderr),
         console=Console(file=sys.stderr),
     )
     with bars:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from slo_daemon.adapters.daemon_api import DaemonApi, DaemonRefusedError, DaemonUnreachableError
+from slo_daemon.commands.completion import pilot_names
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.commands.options import Output
 from slo_daemon.core.slo.phrases import visible
@@ -20,8 +21,15 @@ TOKEN_VARIABLE = "SLO_DAEMON_TOKEN"  # noqa: S105
 LONGEST_TOKEN = 4_096  # bytes
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
-PilotOption = Annotated[str, typer.Option("--pilot", help="Name of the pilot (metadata.name).")]
-UrlOption = Annotated[str, typer.Option("--url", envvar="SLO_DAEMON_URL", help="Where the daemon listens.")]
+PilotOption = Annotated[
+    str, typer.Option("--pilot", autocompletion=pilot_names, help="Name of the pilot (metadata.name).")
+]
+PilotArgument = Annotated[
+    str, typer.Argument(autocompletion=pilot_names, help="Name of the pilot (metadata.name).")
+]
+UrlOption = Annotated[
+    str, typer.Option("--url", metavar="<url>", envvar="SLO_DAEMON_URL", help="Where the daemon listens.")
+]
 TokenOption = Annotated[
     Path | None,
     typer.Option(

@@ -2,12 +2,16 @@
 
 import json
 import sys
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_groups, rule_text
+from slo_daemon.adapters.logs import colourful
+from slo_daemon.adapters.prometheus_operator import HEAD, prometheus_rule
+from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_groups, rule_text, yaml_text
 from slo_daemon.adapters.spec_files import read
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.commands.options import (
@@ -15,7 +19,6 @@ from slo_daemon.commands.options import (
     Output,
     OutputOption,
     SpecOption,
-    colourful,
     settings_of,
     told_problems,
 )
@@ -27,6 +30,14 @@ from slo_daemon.spec.problems import Problem, SpecError, render
 from slo_daemon.spec.schema import json_schema_text
 
 _DEFAULT = RuleOptions()
+_OBJECT_NAME = "slo-daemon"
+
+
+class RuleFormat(StrEnum):
+    """What the rules are for: a Prometheus that reads files, or the Prometheus Operator."""
+
+    PROMETHEUS = "prometheus"
+    PROMETHEUSRULE = "prometheusrule"
 
 
 def check(
@@ -37,12 +48,7 @@ def check(
     spec: SpecOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Check pilots and SLOs without asking Prometheus: every problem at once, with its place and remedy.
-
-    Exit code: 0 good (warnings are allowed), 2 something is wrong.
-
-    Example: slo-daemon check config/pilots
-    """
+    """Check pilots and SLOs without asking Prometheus: every problem at once, with its place and remedy."""
     with told_problems():
         settings = settings_of(config, [*(paths or []), *(spec or [])], None)
     found = read(settings.specs)
@@ -74,10 +80,7 @@ def check(
 
 
 def schema(output: OutputOption = Output.JSON) -> None:  # noqa: ARG001 - JSON is all there is
-    """Print the JSON Schema of all documents, for editors.
-
-    Example: slo-daemon schema > slo-daemon.schema.json
-    """
+    """Print the JSON Schema of all documents, for editors."""
     print(json_schema_text(), end="")
 
 
@@ -113,12 +116,22 @@ def rules(
             "--target-label", help="A label that scraping adds; repeat it. These replace the default."
         ),
     ] = None,
+    form: Annotated[
+        RuleFormat, typer.Option("--format", help="A rule file, or an object for the Prometheus Operator.")
+    ] = RuleFormat.PROMETHEUS,
+    name: Annotated[
+        str | None, typer.Option("--name", help=f"Of the object. Default: {_OBJECT_NAME}.")
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", help="Of the object. Default: that of whoever applies it.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="KEY=VALUE, by which a Prometheus selects the object; repeat it."),
+    ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Print the alert rules for Prometheus: as YAML, or the same as JSON.
-
-    Example: slo-daemon rules > /etc/prometheus/rules/slo-daemon.yaml
-    """
+    """Print the alert rules for Prometheus or the Prometheus Operator: as YAML, or the same as JSON."""
     options = RuleOptions(
         level_range=_seconds(level_range, "--level-range"),
         keep_firing_for=0 if keep_firing_for == "0s" else _seconds(keep_firing_for, "--keep-firing-for"),
@@ -132,10 +145,32 @@ def rules(
             grafana=grafana or _DEFAULT.links.grafana,
         ),
     )
-    if output is Output.JSON:
-        print(json.dumps(rule_groups(options), indent=2))
+    groups = rule_groups(options)
+    if form is RuleFormat.PROMETHEUSRULE:
+        try:
+            document = prometheus_rule(groups, name or _OBJECT_NAME, namespace or "", _labels(label or []))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        text = yaml_text(document, HEAD)
     else:
-        print(rule_text(options), end="")
+        if name or namespace or label:
+            raise typer.BadParameter(
+                "--name, --namespace and --label belong to an object: add --format prometheusrule"
+            )
+        document, text = groups, rule_text(options)
+    print(json.dumps(document, indent=2) if output is Output.JSON else text.rstrip("\n"))
+
+
+def _labels(given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--label")
+        if key in found:
+            raise typer.BadParameter(f"the label {key} is given twice", param_hint="--label")
+        found[key] = value
+    return found
 
 
 def _seconds(text: str, option: str) -> int:

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 from slo_daemon.adapters.daemon_api import DaemonApi, DaemonRefusedError, DaemonUnreachableError
-from slo_daemon.commands.daemon import DEFAULT_URL, UrlOption
+from slo_daemon.commands.daemon import DEFAULT_URL, PilotArgument, UrlOption
 from slo_daemon.commands.exit_codes import Exit
-from slo_daemon.commands.options import Output, OutputOption, complain
+from slo_daemon.commands.options import Output, OutputOption, complain, watched
 from slo_daemon.core.pilot.gates import Gate, GateReason, GateVerdict
 from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.core.quantity import QuantityError, parse_duration, show_duration
@@ -26,7 +26,7 @@ Body = dict[str, Any]
 
 
 def gate(
-    pilot: Annotated[str, typer.Argument(help="Name of the pilot (metadata.name).")],
+    pilot: PilotArgument,
     gate: Annotated[
         Gate,
         typer.Option(
@@ -42,13 +42,7 @@ def gate(
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Ask a running daemon whether a pilot may go on, and end with an exit code that says so.
-
-    Exit code: 0 pass, 1 fail (roll back), or of promote: not ready; 2 wrong usage, unknown pilot or gate; 3 inconclusive;
-    4 the daemon cannot be reached, or what it knows is too old.
-
-    Example: slo-daemon gate new-search --gate advance --wait 30m
-    """
+    """Ask a running daemon whether a pilot may go on, and end with an exit code that says so."""
     patience = _seconds(wait)
     try:
         daemon = DaemonApi(url)
@@ -111,7 +105,7 @@ def _decided(daemon: DaemonApi, pilot: str, gate: Gate, patience: float) -> Body
 @contextmanager
 def _progress(wanted: bool) -> Iterator[Any]:
     """A line on a terminal that is gone at the end; where there is none, a line whenever something else is waited for."""
-    if not wanted or not sys.stderr.isatty():
+    if not wanted or not watched(sys.stderr):
         yield _Changes() if wanted else lambda _text: None
         return
     with Console(stderr=True, highlight=False).status("asking") as status:

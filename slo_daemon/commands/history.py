@@ -1,11 +1,10 @@
 """`backfill`: fetch the past that windows and budgets need, before the daemon runs or while it is stopped."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slo_daemon.backfilled import Backfilled, backfill_store
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.commands.options import (
     ConfigOption,
@@ -21,6 +20,9 @@ from slo_daemon.commands.progress import fetching
 from slo_daemon.core.quantity import Dimension, QuantityError, parse_quantity
 from slo_daemon.core.slo.phrases import say_count
 from slo_daemon.ports import SourceError, StoreError
+
+if TYPE_CHECKING:
+    from slo_daemon.backfilled import Backfilled
 
 LEAST_SHARE = 0.01  # of the time
 
@@ -38,11 +40,9 @@ def backfill(
 
     The running daemon does this by itself; use it to have budgets complete before the first start. It may be interrupted
     and started again at any time.
-
-    Exit code: 0 everything is there, 2 configuration or store, 3 some questions were refused, 4 Prometheus is unreachable.
-
-    Example: slo-daemon backfill --config config/slo-daemon.yaml
     """
+    from slo_daemon.backfilled import backfill_store
+
     pace = _share(share)
     with told_problems():
         settings = settings_of(config, spec, prometheus)
@@ -79,7 +79,7 @@ def _share(text: str) -> float:
     return found.base
 
 
-def _tell(found: Backfilled, output: Output) -> None:
+def _tell(found: "Backfilled", output: Output) -> None:
     if output is Output.JSON:
         shape = {
             "wanted": found.wanted,

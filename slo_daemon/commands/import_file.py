@@ -12,7 +12,7 @@ from rich.console import Console
 
 from slo_daemon.commands.daemon import daemon_at, end, tell
 from slo_daemon.commands.exit_codes import Exit
-from slo_daemon.commands.options import Output
+from slo_daemon.commands.options import Output, watched
 from slo_daemon.core.slo.phrases import visible
 
 LARGEST_FILE = 32 << 20  # bytes; the daemon takes no more
@@ -61,7 +61,7 @@ def _type_of(file: Path, content: bytes) -> str:
 @contextmanager
 def _waiting(said: str) -> Iterator[None]:
     """A sign of life on a terminal."""
-    if not sys.stderr.isatty():
+    if not watched(sys.stderr):
         yield
         return
     with Console(file=sys.stderr).status(said):

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable
-from typing import Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from slo_daemon.commands.completion import pilot_names, slo_names
 from slo_daemon.commands.exit_codes import OF_VERDICT, Exit
 from slo_daemon.commands.options import (
     AtOption,
@@ -37,11 +39,26 @@ from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.core.shapes import assessment_json, evaluation_json
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.snapshot import SloView, Snapshot
-from slo_daemon.once import Once, evaluate_once
+
+if TYPE_CHECKING:
+    from slo_daemon.once import Once
 
 OnceOption = Annotated[
-    bool, typer.Option("--once", help="One look; the only way there is, so it may be left out.")
+    bool,
+    typer.Option(
+        "--once", show_default=False, help="One look; the only way there is, so it may be left out."
+    ),
 ]
+
+
+class ReportForm(StrEnum):
+    """How a report is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
 _WORST_FIRST = (Verdict.NOT_READY, Verdict.INCONCLUSIVE, Verdict.READY)
 
 
@@ -53,12 +70,7 @@ def evaluate(
     output: OutputOption = Output.TEXT,
     once: OnceOption = True,  # noqa: ARG001 - accepted, as the contract writes it
 ) -> None:
-    """Evaluate every SLO once.
-
-    Exit code: 0 all met, 1 one is missed, 3 one cannot be told, 4 Prometheus is unreachable or data is stale.
-
-    Example: slo-daemon evaluate --once --spec config/pilots --prometheus http://localhost:9090
-    """
+    """Evaluate every SLO once."""
     snapshot = _look(config, spec, prometheus, at, judging=False).snapshot
     if output is Output.JSON:
         _print_json(evaluation_json(snapshot))
@@ -74,7 +86,11 @@ def evaluate(
 
 def explain(
     slo: Annotated[
-        str, typer.Argument(help="Name or id of the SLO: availability, or my-pilot/availability.")
+        str,
+        typer.Argument(
+            autocompletion=slo_names,
+            help="Name or id of the SLO: availability, or my-pilot/availability.",
+        ),
     ],
     config: ConfigOption = None,
     spec: SpecOption = None,
@@ -82,10 +98,7 @@ def explain(
     at: AtOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show how one SLO comes to its value and level: queries, samples, arithmetic, reason.
-
-    Example: slo-daemon explain availability --spec config/pilots --prometheus http://localhost:9090
-    """
+    """Show how one SLO comes to its value and level: queries, samples, arithmetic, reason."""
     snapshot = _look(config, spec, prometheus, at, slo, judging=False).snapshot
     views = [
         view
@@ -108,18 +121,18 @@ def report(
     spec: SpecOption = None,
     prometheus: PrometheusOption = None,
     at: AtOption = None,
-    pilot: Annotated[str | None, typer.Option("--pilot", help="Only this pilot.")] = None,
-    form: Annotated[str, typer.Option("--output", help="text, markdown or json.")] = "text",
+    pilot: Annotated[
+        str | None, typer.Option("--pilot", autocompletion=pilot_names, help="Only this pilot.")
+    ] = None,
+    form: Annotated[
+        ReportForm, typer.Option("--output", help="For people, for documents, or for programs.")
+    ] = ReportForm.TEXT,
     once: OnceOption = True,  # noqa: ARG001 - accepted, as the contract writes it
 ) -> None:
-    """Judge the readiness of every pilot once. Exit code: 0 ready, 1 not ready, 3 inconclusive, 4 Prometheus unreachable.
+    """Judge the readiness of every pilot once.
 
     One look knows no incidents and no feedback; the running daemon's reports do.
-
-    Example: slo-daemon report --once --spec config/pilots --prometheus http://localhost:9090 --output markdown
     """
-    if form not in ("text", "markdown", "json"):
-        raise typer.BadParameter(f"{form!r} is not known; use text, markdown or json", param_hint="--output")
     found = _look(config, spec, prometheus, at)
     written = [w for w in found.reports if pilot in (None, w.report.pilot.name)]
     if not written:
@@ -129,10 +142,10 @@ def report(
         )
         raise typer.Exit(Exit.USAGE)
     assessments = [w.report.assessment for w in written]
-    if form == "json":
+    if form is ReportForm.JSON:
         shapes = [assessment_json(assessment) for assessment in assessments]
         _print_json(shapes[0] if len(shapes) == 1 else shapes)
-    elif form == "markdown":
+    elif form is ReportForm.MARKDOWN:
         print("\n".join(w.texts["md"] for w in written), end="")
     else:
         screen = console()
@@ -165,7 +178,9 @@ def _look(
     only: str | None = None,
     *,
     judging: bool = True,
-) -> Once:
+) -> "Once":
+    from slo_daemon.once import evaluate_once
+
     with told_problems():
         settings, slot = settings_of(config, spec, prometheus), moment(at)
         with fetching() as shown:

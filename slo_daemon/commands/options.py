@@ -13,6 +13,7 @@ from typing import Annotated, TextIO
 import typer
 from rich.console import Console
 
+from slo_daemon.adapters.logs import DUMB_TERMINALS, colourful
 from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.settings import Settings, override, read_settings
@@ -34,11 +35,17 @@ ConfigOption = Annotated[
     typer.Option("--config", envvar="SLO_DAEMON_CONFIG", help="The daemon's settings (kind: Settings)."),
 ]
 SpecOption = Annotated[
-    list[Path] | None, typer.Option("--spec", help="File or folder with pilots and SLOs; may be repeated.")
+    list[Path] | None,
+    typer.Option("--spec", metavar="<path>", help="File or folder with pilots and SLOs; may be repeated."),
 ]
-PrometheusOption = Annotated[str | None, typer.Option("--prometheus", help="URL of Prometheus.")]
+PrometheusOption = Annotated[
+    str | None, typer.Option("--prometheus", metavar="<url>", help="URL of Prometheus.")
+]
 AtOption = Annotated[
-    str | None, typer.Option("--at", help="Evaluate as of this time (RFC 3339 or Unix seconds); else now.")
+    str | None,
+    typer.Option(
+        "--at", metavar="<time>", help="Evaluate as of this time (RFC 3339 or Unix seconds); else now."
+    ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", help="For people, or for programs.")]
 
@@ -76,14 +83,13 @@ def _unix(text: str) -> float | None:
 
 
 def console() -> Console:
-    """Standard output for people: colour only on a terminal, and never with NO_COLOR. In a pipe names are not broken."""
-    screen = Console(highlight=False)
-    return screen if screen.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+    """Standard output for people; rich heeds NO_COLOR, FORCE_COLOR and TERM. In a pipe names are not broken."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
-def colourful(stream: TextIO) -> bool:
-    """Whether colour belongs there: on a terminal, unless NO_COLOR says no."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+def watched(stream: TextIO) -> bool:
+    """Whether somebody sees how a line changes there: on a terminal that can go back, whatever FORCE_COLOR says."""
+    return stream.isatty() and os.environ.get("TERM") not in DUMB_TERMINALS
 
 
 def complain(text: str) -> None:

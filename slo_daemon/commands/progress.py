@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from slo_daemon.commands.options import watched
 from slo_daemon.workflows.backfill import Progress as Done
 
 
@@ -20,7 +21,7 @@ def fetching() -> Iterator[Callable[[Done], None]]:
         TextColumn("hours of questions"),
         TimeRemainingColumn(),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=not watched(sys.stderr),
         console=Console(file=sys.stderr),
     )
     with bar:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slo_daemon.commands.daemon import DEFAULT_URL, UrlOption, daemon_at
+from slo_daemon.commands.daemon import DEFAULT_URL, PilotArgument, UrlOption, daemon_at
 from slo_daemon.commands.exit_codes import Exit
 from slo_daemon.commands.options import complain
 from slo_daemon.core.pilot.ramp import Advice
@@ -24,7 +24,7 @@ class RampForm(StrEnum):
 
 
 def ramp(
-    pilot: Annotated[str, typer.Argument(help="Name of the pilot (metadata.name).")],
+    pilot: PilotArgument,
     form: Annotated[
         RampForm,
         typer.Option(
@@ -35,12 +35,7 @@ def ramp(
     ] = RampForm.TEXT,
     url: UrlOption = DEFAULT_URL,
 ) -> None:
-    """Print which share of users is planned, served and advised, with the reasons, or the file that would serve it.
-
-    Exit code 3: a file was wanted, but the ramp is to be held and nobody can see what is served.
-
-    Example: slo-daemon ramp new-search --output flagd > flags.json
-    """
+    """Print which share of users is planned, served and advised, with the reasons, or the file that would serve it."""
     with daemon_at(url, None) as daemon:
         found = daemon.ramp(pilot)
     advice, proposal = found["ramp"], found["proposal"]

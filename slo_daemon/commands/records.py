@@ -66,13 +66,17 @@ def resolve_incident(
     pilot: PilotOption,
     resolution: Annotated[str, typer.Option("--resolution", help="How it was resolved.")] = "",
     at: Annotated[str | None, typer.Option("--at", help="When (RFC 3339 or Unix seconds); else now.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite what was said before of how and when.")
+    ] = False,
     reporter: ReporterOption = None,
     url: UrlOption = DEFAULT_URL,
     token_file: TokenOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Mark an incident as resolved."""
-    fields = given({"resolved_at": moment(at), "reporter": reporter}) | {"resolution": resolution}
+    """Mark an incident as resolved. One that was resolved before stays as it is, unless --replace is given."""
+    fields = given({"resolved_at": moment(at), "reporter": reporter, "replace": replace or None})
+    fields["resolution"] = resolution
     with daemon_at(url, token_file) as daemon:
         record = daemon.change_incident(pilot, incident_id, fields)
     tell(output, record, lambda: f"incident {record['id']} resolved: {_incident_line(record)}")

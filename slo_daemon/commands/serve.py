@@ -1,7 +1,7 @@
 """`run`: the daemon itself."""
 
 import os
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,18 +17,29 @@ from slo_daemon.commands.options import (
 )
 from slo_daemon.ports import SinkError, StoreError
 from slo_daemon.settings import Settings
+from slo_daemon.spec.settings_shape import LogFormat, LogLevel
 
 
-def run(config: ConfigOption = None, spec: SpecOption = None, prometheus: PrometheusOption = None) -> None:
-    """Run the daemon until SIGTERM. SIGHUP loads the specification again.
-
-    Example: slo-daemon run --config config/slo-daemon.yaml
-    """
+def run(
+    config: ConfigOption = None,
+    spec: SpecOption = None,
+    prometheus: PrometheusOption = None,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(
+            "--log-format", help="Lines for people or for machines; auto: by whether it is a terminal."
+        ),
+    ] = None,
+    log_level: Annotated[
+        LogLevel | None, typer.Option("--log-level", help="From which severity on a line is written.")
+    ] = None,
+) -> None:
+    """Run the daemon until SIGTERM. SIGHUP loads the specification again."""
     from slo_daemon.app import Daemon
 
     with told_problems():
         settings = settings_of(config, spec, prometheus)
-        logs.configure(settings.logs.format, settings.logs.level)
+        logs.configure(log_format or settings.logs.format, log_level or settings.logs.level)
         try:
             daemon = Daemon(settings)
         except StoreError as error:

@@ -1,4 +1,4 @@
-"""A small threaded HTTP server on loopback: one function from request to reply."""
+"""A small threaded HTTP server, on loopback unless it is told otherwise: one function from request to reply."""
 
 import sys
 import threading
@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+LOOPBACK = "127.0.0.1"
 _BODY_LIMIT = 16 * 1024 * 1024
 
 
@@ -32,13 +33,14 @@ class Reply:
 class LoopbackHttp:
     """Binds a port when made, so that its address is known before it starts; answers from `start` to `stop`."""
 
-    def __init__(self, answer: Callable[[Request], Reply], *, port: int = 0) -> None:
-        self._server = _AnsweringServer(("127.0.0.1", port), answer)
+    def __init__(self, answer: Callable[[Request], Reply], *, port: int = 0, host: str = LOOPBACK) -> None:
+        self._host = host
+        self._server = _AnsweringServer((host, port), answer)
         self._thread: threading.Thread | None = None
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
+        return f"{self._host}:{self._server.server_port}"
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""The simulated search service: a real HTTP server with real /metrics on loopback.
+"""The simulated search service: a real HTTP server with real /metrics, on loopback unless it is told otherwise.
 
 GET /metrics, and POST /incident?kind=errors|latency|overload|outage&seconds=N to make treatment misbehave at once.
 """
@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from slo_daemon.demo.incidents import Incident, IncidentKind, LiveSchedule
-from slo_daemon.demo.loopback_http import LoopbackHttp, Reply, Request
+from slo_daemon.demo.loopback_http import LOOPBACK, LoopbackHttp, Reply, Request
 from slo_daemon.demo.openmetrics import FloatArray
 from slo_daemon.demo.traffic import COLUMNS, Traffic, accumulate, columns
 
@@ -38,6 +38,7 @@ class SearchService(Collector):
         traffic: Traffic,
         *,
         port: int = 0,
+        host: str = LOOPBACK,
         first_incident_after: float | None = 240.0,
     ) -> None:
         self._clock = clock
@@ -52,7 +53,7 @@ class SearchService(Collector):
         self._thread: threading.Thread | None = None
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
-        self._http = LoopbackHttp(self._answer, port=port)
+        self._http = LoopbackHttp(self._answer, port=port, host=host)
 
     @property
     def address(self) -> str:

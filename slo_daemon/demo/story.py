@@ -40,13 +40,14 @@ from slo_daemon.demo.traffic import Traffic
 from slo_daemon.demo.voices import INCIDENTS, past_records, ratings_file
 from slo_daemon.demo.webhook import WebhookReceiver
 from slo_daemon.settings import read_settings
+from slo_daemon.spec.settings_shape import Listen
 from slo_daemon.workflows.backfill import Progress as Done
 
 DAY = 86_400.0
 INTERVAL = 5  # seconds between scrapes and between slots
 FOLDER = "slo-daemon-demo-"
 PILOT = "ecommerce-semantic-search"
-_START = re.compile(r"^(\s*start:\s*)\d{4}-\d{2}-\d{2}", re.MULTILINE)
+_START = re.compile(r"^(\s*start:\s*)(\d{4}-\d{2}-\d{2})", re.MULTILINE)
 _ALERTMANAGER = """
 route:
   receiver: demo
@@ -280,6 +281,22 @@ def _sweep(place: Path) -> None:
             with suppress(OSError), _claimed(folder) or nullcontext() as lock:
                 if lock is not None:
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_service(
+    listen: Listen, now: Callable[[], float], seed: int, started: Callable[[str], object]
+) -> None:
+    """Only the simulated service, until SIGTERM, SIGHUP or Ctrl-C. `started` is told its address.
+
+    Its ramp is the example pilot's, from the day on that stands there. Raises OSError when the address is taken.
+    """
+    start = datetime.fromisoformat(_START.findall(example_pilot().read_text())[0][1]).replace(tzinfo=UTC)
+    service = SearchService(
+        now, Traffic(seed, pilot_start=start.timestamp()), host=listen.host, port=listen.port
+    )
+    with _signals_interrupt(), suppress(KeyboardInterrupt), service:
+        started(service.address)
+        Event().wait()
 
 
 @contextmanager

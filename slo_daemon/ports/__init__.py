@@ -15,6 +15,7 @@ from slo_daemon.core.slo.query import FailReason, Labels, Sample
 from slo_daemon.core.slo.state import SloState, Transition
 from slo_daemon.ports.people import (
     Act,
+    AlreadyResolvedError,
     AuditEntry,
     Imported,
     KeyReusedError,
@@ -28,6 +29,7 @@ __all__ = [
     "MOST_POINTS",
     "Act",
     "AlertSink",
+    "AlreadyResolvedError",
     "AuditEntry",
     "Clock",
     "Imported",

@@ -23,6 +23,14 @@ class KeyReusedError(Exception):
     """An idempotency key came again with another content."""
 
 
+class AlreadyResolvedError(Exception):
+    """The incident was resolved before, and the change says something else. `incident`: as it is."""
+
+    def __init__(self, incident: Incident) -> None:
+        super().__init__(f"incident {incident.id} was resolved before")
+        self.incident = incident
+
+
 class RowConflictError(Exception):
     """Rows of an import have keys that were recorded before with another content. `rows`: their places, from 0."""
 
@@ -114,7 +122,7 @@ class PeopleStore(Protocol):
         """The changed incident; None when the pilot has none with this id.
 
         A key that comes again changes nothing again: a late repetition does not undo a newer change.
-        Raises KeyReusedError.
+        Raises KeyReusedError, and AlreadyResolvedError when it would overwrite another resolution (`contradicts`).
         """
 
     def incident(self, pilot: str, incident_id: int) -> Incident | None:

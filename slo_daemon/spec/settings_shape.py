@@ -22,6 +22,7 @@ from slo_daemon.spec.pilot_shape import VersionWord
 from slo_daemon.spec.shape import Shape
 
 MOST_AT_ONCE = 4  # queries that Prometheus answers for us at the same time
+OWN_PARAMETERS = frozenset({"query", "time", "start", "end", "step", "timeout", "stats"})  # of a query
 
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})", re.ASCII)
 _SQLITE = re.compile(r"sqlite:///.+")
@@ -111,6 +112,10 @@ class PrometheusShape(Shape):
     )
     headers: dict[str, Text] = Field(
         default_factory=dict, description="Sent with every query, e.g. X-Scope-OrgID."
+    )
+    parameters: dict[str, Text] = Field(
+        default_factory=dict,
+        description="Added to every query, e.g. max_source_resolution for Thanos or extra_label for VictoriaMetrics.",
     )
     bearer_token_file: Text | None = Field(
         default=None, description="File with the bearer token; read anew when it is used."

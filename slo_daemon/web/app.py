@@ -11,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from slo_daemon.ports import KeyReusedError, SinkError, StoreError, Telemetry
+from slo_daemon.core.slo.phrases import rfc3339
+from slo_daemon.ports import AlreadyResolvedError, KeyReusedError, SinkError, StoreError, Telemetry
 from slo_daemon.web.alertmanager_hook import alertmanager_routes
 from slo_daemon.web.documents import DESCRIPTION, openapi
 from slo_daemon.web.flagger_api import flagger_routes
@@ -160,6 +161,12 @@ def _refused(error: RefusedError) -> ProblemError:
     return ProblemError(422, "invalid", "the values cannot be recorded", errors=error.problems)
 
 
+def _already_resolved(error: AlreadyResolvedError) -> ProblemError:
+    at, words = rfc3339(error.incident.resolved_at or 0.0), error.incident.resolution
+    said = f"incident {error.incident.id} was resolved at {at}" + (f": {words}" if words else "")
+    return ProblemError(409, "already_resolved", f"{said}; to overwrite that, say so: replace true")
+
+
 def _key_reused(_error: KeyReusedError) -> ProblemError:
     return ProblemError(
         422, "idempotency_key_reused", "this Idempotency-Key came with another request before; use a new one"
@@ -195,6 +202,7 @@ _PROBLEMS: dict[type[Exception], Callable[..., ProblemError]] = {
     UnknownIncidentError: _unknown_incident,
     UnknownOverrideError: _unknown_override,
     RefusedError: _refused,
+    AlreadyResolvedError: _already_resolved,
     KeyReusedError: _key_reused,
     StoreError: _store_down,
     SinkError: _files_down,

@@ -118,6 +118,9 @@ class IncidentChangeBody(Shape):
     description: Text | None = None
     resolution: Text | None = None
     resolved_at: Moment | None = None
+    replace: Annotated[
+        bool, Field(description="Overwrite what was said before of how and when it was resolved.")
+    ] = False
     reporter: Reporter = None
 
 

@@ -17,6 +17,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Not this method",
+    409: "Not as it stands",
     413: "Too large",
     415: "Not this content type",
     422: "A value is not acceptable",

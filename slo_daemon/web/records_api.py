@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import FastAPI, Header, Path, Query, Request, Response
 
 from slo_daemon.core.pilot.records import IncidentChange
-from slo_daemon.web.documents import BEARER, GUARDED_READ, UNAVAILABLE, UNKNOWN, WRITE, takes
+from slo_daemon.web.documents import BEARER, GUARDED_READ, UNAVAILABLE, UNKNOWN, WRITE, problem, takes
 from slo_daemon.web.inputs import (
     FeedbackBody,
     IncidentBody,
@@ -91,12 +91,12 @@ def record_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
         tags=["incidents"],
         summary="Change or resolve an incident",
         openapi_extra=takes(IncidentChangeBody),
-        responses=WRITE,
+        responses=WRITE | {409: problem("It was resolved before, and this says something else of that.")},
     )
     async def change_incident(
         request: Request, pilot: PilotName, incident_id: IncidentId, key: Key = None
     ) -> Response:
-        """What is left out stays."""
+        """What is left out stays. What was said of a resolution is overwritten only with `replace`."""
         checked = idempotency_key(key)
         number = int(incident_id)
         if number > LARGEST_WHOLE:
@@ -112,6 +112,7 @@ def record_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
                 description=shape.description,
                 resolution=shape.resolution,
                 resolved_at=shape.resolved_at,
+                replaces=shape.replace,
             )
             author = author_of(request, shape.reporter, checked, digest)
             return json_response(incident_json(recorder.change_incident(pilot, number, change, author)))

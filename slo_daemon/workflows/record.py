@@ -1,6 +1,7 @@
 """Record what people say: incidents, their resolution, feedback. Checked, stored, and only then told to the judges."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from slo_daemon.core.pilot.records import ContextValue, Feedback, Incident, IncidentChange, Severity
 from slo_daemon.ports import Recorded
@@ -80,9 +81,12 @@ class Recorder(Desk):
     def change_incident(
         self, pilot: str, incident_id: int, change: IncidentChange, author: Author
     ) -> Incident:
-        """Change or resolve. A resolution without a time resolves an open incident now. Raises UnknownIncidentError."""
+        """Change or resolve. A resolution without a time resolves an open incident now.
+
+        Raises UnknownIncidentError, and AlreadyResolvedError unless `change.replaces`.
+        """
         self.pilot(pilot)
-        if change == IncidentChange():
+        if change in (IncidentChange(), IncidentChange(replaces=True)):
             refuse([FieldProblem("", "nothing to change was given")])
         with self.watched():
             before = self.store.incident(pilot, incident_id)
@@ -97,7 +101,7 @@ class Recorder(Desk):
             *resolution_problems(change.resolution, resolved_at, before.started_at, now),
         ]
         refuse(problems)
-        full = IncidentChange(change.severity, change.description, change.resolution, resolved_at)
+        full = replace(change, resolved_at=resolved_at)
         with self.watched():
             changed = self.store.change_incident(pilot, incident_id, full, author.at(now))
         if changed is None:

@@ -12,11 +12,12 @@ from slo_daemon.adapters.database import DatabaseStore
 from slo_daemon.adapters.prometheus import PrometheusSettings, PrometheusSource
 from slo_daemon.demo.history import write_blocks
 from slo_daemon.demo.openmetrics import Series, scrape_times, steady_counter, steady_gauge, steady_histogram
-from slo_daemon.demo.servers import PrometheusServer
+from slo_daemon.demo.servers import PrometheusServer, Server
 from slo_daemon.ports import SourceError, Store
 from tests.adapters.hostile_http import Answer, HostileServer
 from tests.adapters.nasty_labels import NASTY
 from tests.adapters.stores import STORES, open_store
+from tests.victoria_metrics import VictoriaMetricsServer, victoria_metrics
 
 Hostile = Callable[..., HostileServer]
 SourceOf = Callable[..., PrometheusSource]
@@ -27,9 +28,9 @@ PER_SCRAPE = 3.0  # requests that each series of `requests_total` counts between
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A real Prometheus, and the time of the last sample of its history."""
+    """A real server, and the time of the last sample of its history."""
 
-    server: PrometheusServer
+    server: Server
     end: float
 
     @property
@@ -39,13 +40,31 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """History of the last hour:
+    """A Prometheus with `history`."""
+    end = float(int(time.time()))
+    server = PrometheusServer(tmp_path_factory.mktemp("prometheus"))
+    write_blocks(history(end), server.data_folder)
+    with server:
+        yield World(server, end)
+
+
+@pytest.fixture(scope="session")
+def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A VictoriaMetrics with `history`."""
+    if victoria_metrics() is None:
+        pytest.skip("victoria-metrics is not installed: apt-get install victoria-metrics")
+    end = float(int(time.time()))
+    with VictoriaMetricsServer(tmp_path_factory.mktemp("victoria-metrics")) as server:
+        server.load(history(end))
+        yield World(server, end)
+
+
+def history(end: float) -> list[Series]:
+    """The hour before `end`:
 
     `requests_total{service, zone}` for every nasty label value and two zones; `load{service}`; the histogram
     `duration_seconds{service}` for a and b.
     """
-    folder: Path = tmp_path_factory.mktemp("prometheus")
-    end = float(int(time.time()))
     times = scrape_times(end - 3600, end, SCRAPE)
     series: list[Series] = []
     for number, value in enumerate(NASTY):
@@ -55,10 +74,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         series.append(steady_gauge("load", {"service": value}, times, number / 8))
     for service in ("a", "b"):
         series += steady_histogram("duration_seconds", {"service": service}, times, {0.1: 5.0, 0.5: 2.0})
-    server = PrometheusServer(folder)
-    write_blocks(series, server.data_folder)
-    with server:
-        yield World(server, end)
+    return series
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_one_sending_ends_by_its_deadline(hostile: Hostile, answer: Answer) -> N
 
     with pytest.raises(SinkError, match="did not answer in time"):
         sink.send([alert()])
-    assert 0.3 < time.monotonic() - started < 1.5
+    assert 0.3 < time.monotonic() - started < 5.0
 
 
 def test_the_deadline_is_for_all_requests_of_a_sending_together(hostile: Hostile) -> None:
@@ -93,7 +93,7 @@ def test_the_deadline_is_for_all_requests_of_a_sending_together(hostile: Hostile
 
     with pytest.raises(SinkError, match="did not answer in time"):
         sink.send([alert(str(number)) for number in range(64)])
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5.0
 
 
 @pytest.mark.parametrize(

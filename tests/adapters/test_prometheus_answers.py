@@ -172,6 +172,26 @@ def test_warnings_mean_partial_data_and_no_rows() -> None:
     assert caught.value.reason is FailReason.PARTIAL
 
 
+def test_an_answer_of_some_of_the_storage_nodes_is_partial_data_and_no_rows() -> None:
+    for read in (
+        lambda: results.vector(answer([row()], isPartial=True)),
+        lambda: results.matrix(answer([], "matrix", isPartial=True), (0.0,)),
+    ):
+        with pytest.raises(SourceError, match="isPartial") as caught:
+            read()
+        assert caught.value.reason is FailReason.PARTIAL
+
+
+@pytest.mark.parametrize("warnings", [["no store matched the query"], [{}]])
+def test_warnings_inside_the_data_mean_partial_data_too(warnings: list[Any]) -> None:
+    data = {"resultType": "vector", "result": [row()], "warnings": warnings}
+
+    with pytest.raises(SourceError, match="the server warns") as caught:
+        results.vector(json.dumps({"status": "success", "data": data}).encode())
+
+    assert caught.value.reason is FailReason.PARTIAL
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -322,7 +342,7 @@ def test_the_query_is_posted_in_the_body_with_its_time_and_a_timeout(
 
     (request,) = server.requests
     assert request.line == "POST /prometheus/api/v1/query HTTP/1.1"
-    assert request.form.keys() == {"query", "time", "timeout", "stats"}
+    assert request.form.keys() == {"query", "time", "timeout", "stats", "nocache"}
     assert request.form["query"] == promql
     assert request.form["time"] == "1700000000.500"
     assert 4.0 < float(request.form["timeout"]) <= 5.0
@@ -334,7 +354,25 @@ def test_the_servers_time_is_asked_without_a_time_of_ours(hostile: Hostile, sour
     server = hostile(http(answer([1700000000.25, "1700000000.25"], "scalar")))
 
     assert source_of(server.url, stats=False).server_time(5.0) == 1700000000.25
-    assert server.requests[0].form.keys() == {"query", "timeout"}
+    assert server.requests[0].form.keys() == {"query", "timeout", "nocache"}
+
+
+def test_parameters_are_added_to_every_query_and_replace_none_of_ours(
+    hostile: Hostile, source_of: SourceOf
+) -> None:
+    server = hostile(http(ONE_ROW), http(answer([], "matrix")))
+    source = source_of(server.url, parameters={"max_source_resolution": "0s", "nocache": "0"})
+
+    source.query("up", 0.0, 5.0)
+    source.query_range("up", 0.0, 60.0, 60.0, 5.0)
+
+    for request in server.requests:
+        assert request.form["max_source_resolution"] == "0s"
+        assert request.form["nocache"] == "0"
+        assert request.form["query"] == "up"
+    for name in ("query", "time", "start", "end", "step", "timeout", "stats"):
+        with pytest.raises(ValueError, match=f"{name} are set by slo-daemon itself"):
+            PrometheusSettings(server.url, parameters={name: "x"})
 
 
 def test_statistics_may_be_left_out(hostile: Hostile, source_of: SourceOf) -> None:

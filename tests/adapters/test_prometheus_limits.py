@@ -15,7 +15,7 @@ from slo_daemon.core.slo.query import FailReason
 from tests.adapters.conftest import Hostile, SourceOf, asked
 from tests.adapters.hostile_http import NOT_READY, OK, ROWS, Answer, hang_up, http, reset, stall
 
-LATE = 0.4  # seconds that a busy machine may take to notice
+LATE = 1.5  # seconds that a busy machine may take to notice
 TIMED_OUT = http(
     b'{"status":"error","errorType":"timeout","error":"query timed out"}', "503 Service Unavailable"
 )

@@ -109,7 +109,7 @@ def test_a_critical_group_alerts_in_time_outlives_an_outage_of_the_daemon_and_en
         daemon.critical = True
         began = time.monotonic()
         webhook.wait_for(lambda seen: told(seen, "SLOCritical"), 15)
-        assert time.monotonic() - began < SCRAPE + RULES + 2.0  # and what a busy machine takes
+        assert time.monotonic() - began < SCRAPE + RULES + 8.0  # and what a busy machine takes
         assert told(webhook.notifications, "SLOCritical") == [("firing", "eu")]
         (alert,) = (
             a for n in webhook.notifications for a in n.alerts if a["labels"]["alertname"] == "SLOCritical"

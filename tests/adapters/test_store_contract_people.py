@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from slo_daemon.core.pilot.records import WEEK, IncidentChange, RecordsQuery, Severity, Votes
-from slo_daemon.ports import AuditEntry, KeyReusedError, Store, WriteKind
+from slo_daemon.ports import AlreadyResolvedError, AuditEntry, KeyReusedError, Store, WriteKind
 from tests.adapters.stores import act, incident, rating
 
 
@@ -78,6 +78,29 @@ def test_a_change_touches_only_the_fields_that_are_given(store: Store) -> None:
     )
     assert store.incident("shop", stored.id) == changed
     assert store.incidents("shop") == (changed,)
+
+
+def test_a_resolution_is_not_overwritten_unless_that_is_asked_for(store: Store) -> None:
+    stored = store.record_incident(incident(), act()).record
+    first = IncidentChange(resolution="restarted", resolved_at=1500.0)
+    resolved = store.change_incident("shop", stored.id, first, act("k1"))
+    for other in (IncidentChange(resolution="went away"), IncidentChange(resolved_at=1600.0)):
+        with pytest.raises(AlreadyResolvedError) as refused:
+            store.change_incident("shop", stored.id, other, act())
+        assert refused.value.incident == resolved == store.incident("shop", stored.id)
+    assert store.change_incident("shop", stored.id, IncidentChange(resolution="restarted"), act()) == resolved
+    assert store.change_incident("shop", stored.id, first, act("k1")) == resolved
+    replaced = store.change_incident("shop", stored.id, IncidentChange(resolution="x", replaces=True), act())
+    assert replaced is not None
+    assert (replaced.resolution, replaced.resolved_at) == ("x", 1500.0)
+
+
+def test_words_may_be_added_to_a_resolution_without_words(store: Store) -> None:
+    stored = store.record_incident(incident(), act()).record
+    store.change_incident("shop", stored.id, IncidentChange(resolution="", resolved_at=1500.0), act())
+    told = store.change_incident("shop", stored.id, IncidentChange(resolution="restarted"), act())
+    assert told is not None
+    assert (told.resolution, told.resolved_at) == ("restarted", 1500.0)
 
 
 def test_the_same_key_with_the_same_incident_gives_the_first_record(store: Store) -> None:

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from slo_daemon.cli import app
-from slo_daemon.commands import demo as command
+from slo_daemon.commands import demo_show as command
 from slo_daemon.demo.story import Demo
 from slo_daemon.demo.webhook import Notification
 

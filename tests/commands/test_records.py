@@ -73,6 +73,23 @@ def test_resolving_needs_no_words(house: House, visitor: Visitor) -> None:
     assert house.store.incidents(PILOT)[0].resolved
 
 
+def test_a_second_resolution_is_refused_and_says_how_to_overwrite_the_first(
+    house: House, visitor: Visitor
+) -> None:
+    env = environment(visitor)
+    run(incident_app, *ADD, env=env)
+    again = ("resolve", "1", "--pilot", PILOT, "--resolution", "went away")
+    run(incident_app, "resolve", "1", "--pilot", PILOT, "--resolution", "rolled back", env=env)
+    refused = run(incident_app, *again, env=env)
+    assert refused.exit_code == 2
+    assert "rolled back" in refused.stderr
+    assert "--replace" in refused.stderr
+
+    replaced = run(incident_app, *again, "--replace", env=env)
+    assert replaced.exit_code == 0
+    assert house.store.incidents(PILOT)[0].resolution == "went away"
+
+
 def test_a_time_may_be_written_both_ways(house: House, visitor: Visitor) -> None:
     env = environment(visitor)
     for text in (str(NOW - 60), f"{NOW - 60:.0f}", "2027-01-15T07:59:00Z", "2027-01-15T08:59:00+01:00"):

@@ -68,12 +68,44 @@ def test_an_incident_that_is_over_may_be_recorded_afterwards(house: House, visit
     assert (answer["state"], answer["resolved_at"]) == ("resolved", rfc3339(NOW - 3_600))
 
 
-def test_a_resolution_without_a_time_resolves_now_and_only_once(house: House, visitor: Visitor) -> None:
+def test_a_second_resolution_is_refused_and_the_first_one_stays(house: House, visitor: Visitor) -> None:
     visitor.post(INCIDENTS, json=incident(started_at=NOW - 60), headers=WRITE)
     house.clock.at = NOW + 100
     first = visitor.patch(f"{INCIDENTS}/1", json={"resolution": "rolled back"}, headers=WRITE)
     house.clock.at = NOW + 900
-    second = visitor.patch(f"{INCIDENTS}/1", json={"resolution": "index rolled back"}, headers=WRITE)
+    second = visitor.patch(f"{INCIDENTS}/1", json={"resolution": "went away"}, headers=WRITE)
+
+    assert (second.status_code, second.json()["reason"]) == (409, "already_resolved")
+    for part in (rfc3339(NOW + 100), "rolled back", "replace true"):
+        assert part in second.json()["detail"]
+    (kept,) = house.store.incidents(PILOT)
+    assert (kept.resolution, kept.resolved_at) == ("rolled back", NOW + 100)
+    assert first.status_code == 200
+
+
+def test_a_repetition_of_the_first_resolution_is_none(house: House, visitor: Visitor) -> None:
+    """With its key, whatever came between; and without one where it says the same."""
+    visitor.post(INCIDENTS, json=incident(), headers=WRITE)
+    keyed = bearer(Role.INCIDENTS, "resolve-1")
+    visitor.patch(f"{INCIDENTS}/1", json={"resolution": "rolled back"}, headers=keyed)
+    again = visitor.patch(f"{INCIDENTS}/1", json={"resolution": "rolled back"}, headers=WRITE)
+    newer = {"resolution": "index rolled back", "replace": True}
+    visitor.patch(f"{INCIDENTS}/1", json=newer, headers=WRITE)
+    late = visitor.patch(f"{INCIDENTS}/1", json={"resolution": "rolled back"}, headers=keyed)
+
+    assert (again.status_code, late.status_code) == (200, 200)
+    assert late.json()["resolution"] == "index rolled back"
+
+
+def test_a_resolution_is_overwritten_where_that_is_asked_for_and_keeps_its_time(
+    house: House, visitor: Visitor
+) -> None:
+    visitor.post(INCIDENTS, json=incident(started_at=NOW - 60), headers=WRITE)
+    house.clock.at = NOW + 100
+    first = visitor.patch(f"{INCIDENTS}/1", json={"resolution": "rolled back"}, headers=WRITE)
+    house.clock.at = NOW + 900
+    newer = {"resolution": "index rolled back", "replace": True}
+    second = visitor.patch(f"{INCIDENTS}/1", json=newer, headers=WRITE)
 
     assert (first.status_code, second.status_code) == (200, 200)
     assert first.json()["resolved_at"] == second.json()["resolved_at"] == rfc3339(NOW + 100)

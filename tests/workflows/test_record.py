@@ -172,8 +172,9 @@ def test_resolving_keeps_the_first_time(desk: Desk) -> None:
     desk.time = NOW + 10
     first = desk.recorder.change_incident("search", 1, IncidentChange(resolution="a"), ME)
     desk.time = NOW + 20
-    second = desk.recorder.change_incident("search", 1, IncidentChange(resolution="b"), ME)
-    third = desk.recorder.change_incident("search", 1, IncidentChange(resolved_at=NOW + 15), ME)
+    second = desk.recorder.change_incident("search", 1, IncidentChange(resolution="b", replaces=True), ME)
+    later = IncidentChange(resolved_at=NOW + 15, replaces=True)
+    third = desk.recorder.change_incident("search", 1, later, ME)
 
     assert (first.resolved_at, second.resolved_at, third.resolved_at) == (NOW + 10, NOW + 10, NOW + 15)
     assert third.resolution == "b"
@@ -189,8 +190,10 @@ def test_resolving_before_the_start_is_refused(desk: Desk) -> None:
 
 def test_a_change_of_nothing_is_refused(desk: Desk) -> None:
     desk.incident()
+    only_replace = IncidentChange(replaces=True)
 
     assert refused(lambda: desk.recorder.change_incident("search", 1, IncidentChange(), ME)) == [""]
+    assert refused(lambda: desk.recorder.change_incident("search", 1, only_replace, ME)) == [""]
 
 
 def test_an_incident_of_another_pilot_is_unknown(desk: Desk) -> None:

@@ -25,7 +25,7 @@ from slo_daemon.core.pilot.records import (
     RecordsQuery,
     Severity,
 )
-from slo_daemon.ports import Act, Recorded, WriteKind
+from slo_daemon.ports import Act, AlreadyResolvedError, Recorded, WriteKind
 
 
 def add_incident(connection: Connection, new: NewIncident, act: Act) -> Recorded[Incident]:
@@ -50,6 +50,8 @@ def change_incident(
     asked = (incident_id, change)
     if replayed(connection, WriteKind.CHANGE_INCIDENT, pilot, act, asked) is not None:
         return before
+    if before.contradicts(change):
+        raise AlreadyResolvedError(before)
     changed = before.changed(change)
     _write(connection, changed)
     noted(connection, WriteKind.CHANGE_INCIDENT, pilot, incident_id, act, asked)

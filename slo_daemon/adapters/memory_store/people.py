@@ -34,6 +34,7 @@ from slo_daemon.core.pilot.records import (
 )
 from slo_daemon.ports import (
     Act,
+    AlreadyResolvedError,
     AuditEntry,
     Imported,
     KeyReusedError,
@@ -80,6 +81,8 @@ class MemoryPeople:
             asked = repr((incident_id, change))
             if before is None or self._replayed(WriteKind.CHANGE_INCIDENT, pilot, act, asked) is not None:
                 return before
+            if before.contradicts(change):
+                raise AlreadyResolvedError(before)
             changed = before.changed(change)
             self._incidents[incident_id - 1] = changed
             self._note(WriteKind.CHANGE_INCIDENT, pilot, incident_id, act, asked)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from slo_daemon.spec.settings_shape import OWN_PARAMETERS
+
 _SHORTEST_SECRET = 4  # characters; masking shorter header values would only make messages unreadable
 
 
@@ -13,7 +15,8 @@ class PrometheusSettings:
     """How Prometheus is asked. Raises ValueError when it could never work; the message names the remedy.
 
     `url` may carry `user:password@`. `timeout`: the most seconds that one query may take, retry included.
-    `concurrency`: instant queries at once; one range query may be under way beside them. `bearer_token` is called for every request, so that a
+    `concurrency`: instant queries at once; one range query may be under way beside them. `parameters`: sent with every query,
+    such as `dedup` for Thanos; no secrets, and none of OWN_PARAMETERS. `bearer_token` is called for every request, so that a
     rotated one is taken; it may raise. `ca_file`: the certificates (PEM) to trust instead
     of the public ones. `max_body`, `max_range_body`: bytes of an answer. `stats`: also ask how many samples a query touched.
     """
@@ -22,6 +25,7 @@ class PrometheusSettings:
     timeout: float = 10.0
     concurrency: int = 2
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parameters: Mapping[str, str] = field(default_factory=dict)
     bearer_token: Callable[[], str] | None = field(default=None, repr=False)
     ca_file: Path | None = None
     max_body: int = 16 * 1024 * 1024
@@ -48,6 +52,9 @@ class PrometheusSettings:
                     f"{name} is empty, or has a line break, a space at an end or a character that HTTP headers do "
                     "not allow"
                 )
+        taken = OWN_PARAMETERS & self.parameters.keys()
+        if taken:
+            raise ValueError(f"the query parameters {', '.join(sorted(taken))} are set by slo-daemon itself")
         ways = [self.bearer_token is not None, self.credentials is not None]
         ways.append(any(name.lower() == "authorization" for name in self.headers))
         if sum(ways) > 1:

@@ -32,6 +32,7 @@ class _Envelope(msgspec.Struct):
     status: str
     data: msgspec.Raw = msgspec.Raw(b"null")
     warnings: list[str] | None = None
+    isPartial: bool | None = None  # noqa: N815  VictoriaMetrics' word for an answer of some of its storage nodes
     errorType: str = ""  # noqa: N815  Prometheus' name
     error: str = ""
 
@@ -42,6 +43,7 @@ class Data(msgspec.Struct):
     resultType: str  # noqa: N815
     result: msgspec.Raw
     stats: msgspec.Raw = msgspec.Raw(b"null")
+    warnings: list[object] | None = None  # some versions of Thanos put them here
 
 
 class _SampleStats(msgspec.Struct):
@@ -135,7 +137,7 @@ def quoted(text: str, longest: int = _LONGEST_QUOTE) -> str:
 
 
 def opened(body: bytes) -> Data:
-    """What is inside an answer (status 200). Raises SourceError for one that failed, or that warns."""
+    """What is inside an answer (status 200). Raises SourceError for one that failed, that warns, or that is partial."""
     envelope = decoded(body, _Envelope, body)
     if envelope.status != "success":
         fail(
@@ -147,7 +149,16 @@ def opened(body: bytes) -> Data:
             FailReason.PARTIAL,
             f"the answer may lack data; the server warns: {quoted('; '.join(envelope.warnings))}",
         )
-    return decoded(envelope.data, Data, body)
+    if envelope.isPartial:
+        fail(
+            FailReason.PARTIAL,
+            "the answer lacks data: some of VictoriaMetrics' storage nodes did not answer (isPartial)",
+        )
+    data = decoded(envelope.data, Data, body)
+    if data.warnings:
+        said = quoted("; ".join(map(str, data.warnings)))
+        fail(FailReason.PARTIAL, f"the answer may lack data; the server warns: {said}")
+    return data
 
 
 def decoded(part: bytes | msgspec.Raw, kind: type[T], body: bytes) -> T:

@@ -46,12 +46,16 @@ class NewIncident:
 
 @dataclass(frozen=True, slots=True)
 class IncidentChange:
-    """What may change in a recorded incident; None leaves a field as it is."""
+    """What may change in a recorded incident; None leaves a field as it is.
+
+    `replaces`: what was said before of how and when it was resolved may be overwritten.
+    """
 
     severity: Severity | None = None
     description: str | None = None
     resolution: str | None = None
     resolved_at: float | None = None
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,12 @@ class Incident:
         if self.resolved_at is None or self.resolved_at <= at:
             return self
         return replace(self, resolution=None, resolved_at=None)
+
+    def contradicts(self, change: IncidentChange) -> bool:
+        """Whether the change would lose what somebody told of the resolution. More words where there were none do not."""
+        told = ((self.resolution, change.resolution), (self.resolved_at, change.resolved_at))
+        lost = any(old not in (None, "") and new not in (None, old) for old, new in told)
+        return self.resolved and lost and not change.replaces
 
     def changed(self, change: IncidentChange) -> "Incident":
         """The incident after a change."""

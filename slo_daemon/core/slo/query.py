@@ -6,7 +6,7 @@ in shards. Each answer is then taken apart again, so an SLO cannot tell whether 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from slo_daemon.core.slo.selector import WINDOW_PLACEHOLDER, Matcher, Selector, 
 Labels = tuple[tuple[str, str], ...]  # sorted (name, value) pairs
 SHARD = 1_000  # values of the free label in one query of up to an hour's window
 LEAST_SHARD = 16
+LONGEST_PATTERN = 12_000  # bytes of a shard's values: VictoriaMetrics takes queries of up to 16 KiB
 _FREE_WINDOW = 3_600  # seconds; up to here a query costs by its series, beyond that by its samples
 NOT_IN_BY = {"inf", "nan", "without"}  # label names that PromQL's `by` does not take, in any case
 NATIVE_BUCKET = "bucket"  # the label by which a source tells the buckets of a native histogram: `left:right`
@@ -298,8 +299,7 @@ def _grouped(alike: list[Ask], shard: int) -> list[Query]:
     queries: list[Query] = []
     most = min(shard, max(LEAST_SHARD, shard * _FREE_WINDOW // alike[0].window))
     for common, asks in by_rest.items():
-        for start in range(0, len(asks), most):
-            part = asks[start : start + most]
+        for part in _shards(asks, free, most):
             if len(part) == 1:
                 queries.append(Query(part[0], (part[0],)))
                 continue
@@ -309,6 +309,20 @@ def _grouped(alike: list[Ask], shard: int) -> list[Query]:
             whole = replace(part[0], selector=grouped, by=(free, *part[0].by))
             queries.append(Query(whole, tuple(part), free))
     return queries
+
+
+def _shards(asks: list[Ask], free: str, most: int) -> Iterator[list[Ask]]:
+    """`asks` in pieces of at most `most`, and at most LONGEST_PATTERN; a single one may be longer."""
+    part: list[Ask] = []
+    length = 0
+    for ask in asks:
+        own = len(quote(_literal(_value_of(ask, free))).encode()) - 1  # a bar for two quotes
+        if part and (len(part) == most or length + own > LONGEST_PATTERN):
+            yield part
+            part, length = [], 0
+        part.append(ask)
+        length += own
+    yield part
 
 
 def _selector_of(ask: Ask) -> Selector:

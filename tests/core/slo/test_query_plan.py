@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from slo_daemon.core.slo.query import (
     LEAST_SHARD,
+    LONGEST_PATTERN,
     SHARD,
     Absent,
     Ask,
@@ -153,6 +154,19 @@ def test_values_are_asked_in_shards() -> None:
     assert [len(query.asks) for query in plan.queries] == [SHARD, SHARD, 1]
     assert plan.queries[-1].promql == asks[-1].promql()
     assert plan.queries[-1].free is None
+
+
+@pytest.mark.parametrize("letter", ["a", ".", "日", "\\"])
+def test_no_grouped_query_is_longer_than_every_server_takes(letter: str) -> None:
+    values = [f"{n:04}{letter * 40}" for n in range(SHARD)]
+    asks = [Ask(Form.EVENTS, Selector("x", (Matcher("service", "=", value),)), 300) for value in values]
+
+    queries = QueryPlan.of(asks).queries
+
+    assert [one for query in queries for one in query.asks] == asks
+    for query in queries:
+        assert len(query.promql.encode()) < LONGEST_PATTERN + 500 < 16_384
+    assert all(len(query.promql.encode()) > LONGEST_PATTERN - 500 for query in queries[:-1])
 
 
 def test_long_windows_are_asked_in_smaller_shards_so_that_each_query_ends_in_time() -> None:
