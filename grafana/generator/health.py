@@ -14,7 +14,7 @@ from grafana.generator.board import (
     link,
     to_boards,
 )
-from grafana.generator.names import series
+from grafana.generator.names import RULES, series
 from grafana.generator.panels import Query, lines, numbers, states
 from grafana.generator.words import BAD, WARN
 
@@ -90,7 +90,7 @@ def _evaluating() -> tuple[Line, ...]:
         Line(8, (
             (10, lines(10, "Since the last slot", "Age of the heartbeat. Above the dashed lines the daemon is late, then has stopped evaluating.",
                        Query(_age("slo_daemon_heartbeat_timestamp_seconds"), "{{instance}}"), unit="s",
-                       steps=((180, WARN), (300, BAD)), least=0, calculations=("lastNotNull", "max"))),
+                       steps=((RULES.heartbeat_age, WARN), (RULES.stalled_after, BAD)), least=0, calculations=("lastNotNull", "max"))),
             (10, lines(11, "Slots", "Slots that were due, that were skipped, and evaluations of single SLOs that crashed (each one is a bug).",
                        *slots, least=0, calculations=("lastNotNull", "max"))),
             (4, numbers(13, "Version", "The version that is running, of each instance.",
@@ -154,7 +154,7 @@ def _windows() -> tuple[Line, ...]:
     return (
         Line(8, (
             (8, lines(40, "Window drift", "How far a window, summed from chunks, was from the same window asked directly, in error budgets.",
-                      Query(drift, "{{pilot}}/{{slo}}"), unit="percentunit", steps=((0.05, WARN),), least=0,
+                      Query(drift, "{{pilot}}/{{slo}}"), unit="percentunit", steps=((RULES.drift, WARN),), least=0,
                       calculations=("lastNotNull", "max"))),
             (8, lines(41, "Verifications", "Windows that were also asked directly, and what came out.",
                       Query(checks, "{{result}}"), least=0, calculations=("lastNotNull", "max"))),
@@ -166,14 +166,14 @@ def _windows() -> tuple[Line, ...]:
 
 def _telling() -> tuple[Line, ...]:
     def alerts(what: str) -> Query:
-        counted = f"sum by (alertmanager) ({_rate(f'slo_daemon_alerts_{what}_total')})"
+        counted = f"sum by (alertmanager) (increase({_at(f'slo_daemon_alerts_{what}_total')}{_RATE}))"
         return Query(counted, f"{what} {{{{alertmanager}}}}")
 
     requests = f"sum by (route, code) ({_rate('slo_daemon_http_requests_total')})"
     return (
         Line(8, (
             (12, lines(50, "Alerts posted directly", "Alerts that each Alertmanager took, resends included, and did not take. Empty where rules do the telling.",
-                       alerts("sent"), alerts("failed"), unit="cps", least=0)),
+                       alerts("sent"), alerts("failed"), least=0)),
             (12, lines(51, "HTTP requests", "Requests that were answered, by route and status.",
                        Query(requests, "{{code}} {{route}}"), unit="reqps", least=0, calculations=("lastNotNull", "max"))),
         )),

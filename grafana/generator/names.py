@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from slo_daemon.adapters.gauges.table import FAMILIES, Kind
 from slo_daemon.adapters.prometheus_rules import RuleOptions
 
-TARGET = RuleOptions().target_labels  # what scraping adds; a restart may change them
+RULES = RuleOptions()  # so that panels and alerts draw the same lines
+TARGET = RULES.target_labels  # what scraping adds; a restart may change them
 ADDED = frozenset(TARGET)
 _MATCHER = re.compile(r'([a-z_]+)(=|!=|=~|!~)".*"')
 

@@ -19,7 +19,7 @@ from grafana.generator.board import (
     to_boards,
 )
 from grafana.generator.names import over_targets, series
-from grafana.generator.panels import Column, Panel, Query, lines, numbers, rows, states
+from grafana.generator.panels import AGE, Column, Panel, Query, lines, numbers, rows, states
 from grafana.generator.words import BAD, GOOD, WARN
 
 _PILOT = 'pilot=~"$pilot"'
@@ -72,7 +72,7 @@ def overview() -> build.Dashboard:
         page,
         (
             Section(100, "Now", (_now(),)),
-            Section(200, "Pilots", (Line(7, ((24, _pilots()),)),)),
+            Section(200, "Pilots", (Line(6, ((24, _pilots()),)),)),
             Section(300, "SLOs", (Line(12, ((24, _slos()),)),)),
             Section(400, "How it came", _history()),
         ),
@@ -107,7 +107,7 @@ def _now() -> Line:
             (3, numbers(16, "Rollback triggers", "Rollback triggers that have fired.",
                         Query(f"sum({over_targets(fired)})", "fired"), steps=_COUNTED_BAD)),
             (3, numbers(17, "Last evaluation", "Since the daemon finished its last slot. Beyond minutes, nothing on this page is of now.",
-                        Query(f"time() - max({heartbeat})", "age"), unit="s", steps=((0, GOOD), (180, WARN), (300, BAD)),
+                        Query(f"time() - max({heartbeat})", "age"), unit="s", steps=AGE,
                         missing="no daemon is scraped")),
         ),
     )  # fmt: skip
@@ -139,9 +139,9 @@ def _pilots() -> Panel:
             Column("rollback", gate("rollback"), words=words.GATE),
             Column("triggers fired", fired, steps=_COUNTED_BAD),
             Column("triggers blind", blind, steps=_COUNTED_WARN),
-            Column("scheduled", ramp("scheduled"), unit="percent", missing="no ramp"),
-            Column("advised", ramp("advised"), unit="percent", missing="not known"),
-            Column("observed", ramp("observed"), unit="percent", missing="not known"),
+            Column("planned share", ramp("scheduled"), unit="percent", missing="no ramp"),
+            Column("advised share", ramp("advised"), unit="percent", missing="not known"),
+            Column("served share", ramp("observed"), unit="percent", missing="not known"),
             Column("open incidents", incidents, steps=_COUNTED_WARN, missing="not known"),
             Column("satisfaction", over_targets(series("pilot_user_satisfaction_mean", _PILOT)), missing="no votes"),
             Column("assessed", f"time() - {over_targets(series('pilot_last_assessment_timestamp_seconds', _PILOT))}", unit="s",
@@ -180,6 +180,7 @@ def _slos() -> Panel:
             Column("last seen", f"time() - {now('slo_last_good_evaluation_timestamp_seconds')}", unit="s", missing="never"),
         ),
         hidden=("sli",),
+        worst_first="level",
     )  # fmt: skip
 
 
@@ -196,6 +197,6 @@ def _history() -> tuple[Line, ...]:
                        Query(left, name), unit="percentunit", steps=((0, BAD),), most=1, calculations=("lastNotNull", "min"), link=_TO_SLO)),
             (12, lines(42, "Burn rates against their limits", "The fastest burn rate of each SLO as a multiple of its limit: above 1 "
                        "is too fast (an alert needs the short lookback too).",
-                       Query(f"max by (pilot, slo) ({rates})", name), steps=((1, BAD),), least=0, calculations=("lastNotNull", "max"), link=_TO_SLO)),
+                       Query(f"max by (pilot, slo) ({rates})", name), steps=((1, BAD),), least=0, wide_range=True, calculations=("lastNotNull", "max"), link=_TO_SLO)),
         )),
     )  # fmt: skip

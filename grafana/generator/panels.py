@@ -9,6 +9,8 @@ from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseri
 from grafana_foundation_sdk.builders.common import (
     GraphThresholdsStyleConfig,
     ReduceDataOptions,
+    ScaleDistributionConfig,
+    TableSortByFieldState,
     VizLegendOptions,
     VizTooltipOptions,
 )
@@ -23,13 +25,21 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from grafana.generator.words import NO_DATA, UNKNOWN, mapping
+from grafana.generator.names import RULES
+from grafana.generator.words import BAD, GOOD, NO_DATA, UNKNOWN, WARN, mapping
 
 SOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Panel: TypeAlias = stat.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
 Words: TypeAlias = Iterable[tuple[float | str, str, str]]
 Steps: TypeAlias = Sequence[tuple[float, str]]
 """From this value on, this colour. Below the first, and without a value: grey."""
+AUTO = "__auto"
+AGE: Steps = ((0, GOOD), (RULES.heartbeat_age, WARN), (RULES.stalled_after, BAD))
+# What Grafana makes of several labels, `{line="rate", lookback="1h"}`, becomes `rate, 1h`.
+_ONLY_VALUES = DataTransformerConfig(
+    id_val="renameByRegex",
+    options={"regex": r'/\{?\w+="([^"]*)"\}?/g', "renamePattern": "$1"},
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class Query:
     """One expression, with its legend; `unit` and `dashed`: of its lines only."""
 
     expression: str
-    legend: str = "__auto"
+    legend: str = AUTO
     unit: str = ""
     dashed: bool = False
 
@@ -82,12 +92,14 @@ def numbers(
         .no_value(missing)
         .mappings(mapping(words, missing))
         .thresholds(thresholds(steps))
-        .color_scheme(build.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+        .color_scheme(_plain() if not steps and not words else _by_threshold())
         .color_mode(shapes.BigValueColorMode.VALUE)
         .graph_mode(shapes.BigValueGraphMode.NONE)
         .text_mode(shapes.BigValueTextMode.NAME if by_name else shapes.BigValueTextMode.AUTO)
         .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]).values(False))
     )
+    if any(query.legend == AUTO for query in queries):
+        panel = panel.with_transformation(_ONLY_VALUES)
     for ref, query in _lettered(queries):
         panel = panel.with_target(_target(ref, query).instant())
         if query.unit:
@@ -104,10 +116,11 @@ def lines(
     steps: Steps = (),
     least: float | None = None,
     most: float | None = None,
+    wide_range: bool = False,
     link: tuple[str, str] | None = None,
     calculations: Sequence[str] = ("lastNotNull", "min", "max"),
 ) -> timeseries.Panel:
-    """Values over time; a gap is a gap. `steps` are drawn as lines."""
+    """Values over time; a gap is a gap. `steps` are drawn as lines. `wide_range`: values of 1 and of 1,000 are both seen."""
     style = shapes.GraphThresholdsStyleMode.DASHED if steps else shapes.GraphThresholdsStyleMode.OFF
     panel = (
         timeseries.Panel()
@@ -131,6 +144,11 @@ def lines(
         panel = panel.axis_soft_min(least)
     if most is not None:
         panel = panel.axis_soft_max(most)
+    if wide_range:
+        scale = ScaleDistributionConfig().type(shapes.ScaleDistribution.SYMLOG).log(10).linear_threshold(1)
+        panel = panel.scale_distribution(scale)
+    if any(query.legend == AUTO for query in queries):
+        panel = panel.with_transformation(_ONLY_VALUES)
     for ref, query in _lettered(queries):
         panel = panel.with_target(_target(ref, query).range())
         properties = [DynamicConfigValue("unit", query.unit)] if query.unit else []
@@ -160,7 +178,7 @@ def states(
         .no_value(NO_DATA)
         .mappings(mapping(words))
         .thresholds(thresholds(()))
-        .color_scheme(build.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+        .color_scheme(_by_threshold())
         .show_value(shapes.VisibilityMode.AUTO)
         .merge_values(True)
         .span_nulls(False)
@@ -175,15 +193,26 @@ def states(
         )
         .tooltip(VizTooltipOptions().mode(shapes.TooltipDisplayMode.SINGLE))
     )
+    if any(query.legend == AUTO for query in queries):
+        panel = panel.with_transformation(_ONLY_VALUES)
     for ref, query in _lettered(queries):
         panel = panel.with_target(_target(ref, query).range())
     return panel.override_by_regexp(".*", _links(link)) if link else panel
 
 
 def rows(
-    number: int, title: str, description: str, columns: Sequence[Column], *, hidden: Iterable[str] = ()
+    number: int,
+    title: str,
+    description: str,
+    columns: Sequence[Column],
+    *,
+    hidden: Iterable[str] = (),
+    worst_first: str = "",
 ) -> table.Panel:
-    """A table of what is now: the queries' results, joined where their labels are equal. `hidden`: labels left out."""
+    """A table of what is now: the queries' results, joined where their labels are equal.
+
+    `hidden`: labels left out. `worst_first`: the column by which rows are ordered, from high to low.
+    """
     panel = (
         table.Panel()
         .id(number)
@@ -191,17 +220,22 @@ def rows(
         .description(description)
         .datasource(SOURCE)
         .no_value(NO_DATA)
-        .mappings(mapping(()))
+        .mappings(mapping((), "–"))
         .thresholds(thresholds(()))
-        .color_scheme(build.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+        .color_scheme(_by_threshold())
         .cell_height(shapes.TableCellHeight.SM)
         .filterable(True)
     )
+    panel = panel.override_by_field_type(
+        "string", [DynamicConfigValue("noValue", "–")]
+    )  # labels that others have
+    if worst_first:
+        panel = panel.sort_by([TableSortByFieldState().display_name(worst_first).desc(True)])
     order: dict[str, int] = {}
     titles: dict[str, str] = {}
     unseen = ["Time", *hidden]
     letters = iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    asked = {column.expression for column in columns if not column.label}
+    asked = [column.expression for column in columns if column.expression]
     for column in columns:
         field = column.label
         if column.expression:
@@ -209,10 +243,10 @@ def rows(
             panel = panel.with_target(
                 _target(ref, Query(column.expression)).instant().format(PromQueryFormat.TABLE)
             )
-            value = f"Value #{ref}"
-            field = field or value
-            if column.label and column.expression not in asked:
+            value = f"Value #{ref}" if len(asked) > 1 else "Value"
+            if column.label:
                 unseen.append(value)
+            field = field or value
         order[field] = len(order)
         if field != column.title:
             titles[field] = column.title
@@ -248,6 +282,15 @@ def _properties(column: Column) -> list[DynamicConfigValue]:
     }
     properties = [DynamicConfigValue(name, value) for name, value in found.items() if value]
     return [*properties, *(_links(column.link) if column.link else [])]
+
+
+def _by_threshold() -> build.FieldColor:
+    return build.FieldColor().mode(FieldColorModeId.THRESHOLDS)
+
+
+def _plain() -> build.FieldColor:
+    """The colour of text: grey would say that a value is not known."""
+    return build.FieldColor().mode(FieldColorModeId.FIXED).fixed_color("text")
 
 
 def _legend() -> VizLegendOptions:

@@ -18,7 +18,7 @@ from grafana.generator.board import (
     to_boards,
 )
 from grafana.generator.names import coded, over_targets, series
-from grafana.generator.panels import Column, Query, lines, numbers, rows, states
+from grafana.generator.panels import AGE, Column, Query, lines, numbers, rows, states
 from grafana.generator.words import BAD, GOOD, WARN
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Verdict
@@ -88,7 +88,7 @@ def _now() -> tuple[Line, ...]:
                         Query(_of("pilot_user_satisfaction_lower"), "at least"), missing="no votes")),
             (2, numbers(16, "Assessed", "Since the pilot was last assessed.",
                         Query(f"time() - {_of('pilot_last_assessment_timestamp_seconds')}", "ago"), unit="s",
-                        steps=((0, GOOD), (180, WARN), (300, BAD)), missing="never")),
+                        steps=AGE, missing="never")),
         )),
     )  # fmt: skip
 
@@ -105,12 +105,12 @@ def _criteria() -> tuple[Line, ...]:
         )),
         Line(11, ((24, states(22, "Criteria", "Every criterion over time. Unknown is never taken for true.",
                               Query(each, "{{role}}: {{criterion}}"), words=words.TRUTH)),)),
-        Line(9, ((24, rows(23, "Criteria now", "Every criterion with its state, and when one that is not met could be met at the earliest.",
+        Line(9, ((24, rows(23, "Criteria now", "Every criterion with its state; and when one that is not met could be met at the earliest, where that can be told.",
                            (
                                Column("criterion", state, label="criterion"),
                                Column("role", label="role"),
                                Column("state", label="state", words=words.TRUTH_TEXT, missing="unknown"),
-                               Column("earliest", earliest, unit="dateTimeAsIso", missing="met, or cannot be told"),
+                               Column("earliest", earliest, unit="dateTimeAsIso", missing="–"),
                            ))),)),
     )  # fmt: skip
 
@@ -183,5 +183,5 @@ def _slos() -> tuple[Line, ...]:
                                Column("budget left", _of("slo_error_budget_remaining_ratio", without=("window",), aggregate="min"),
                                       unit="percentunit", steps=((-1e9, BAD), (0, WARN), (0.2, GOOD)), missing="no budget, or not known"),
                            ),
-                           hidden=("sli",))),)),
+                           hidden=("sli",), worst_first="level")),)),
     )  # fmt: skip

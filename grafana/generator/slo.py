@@ -154,7 +154,7 @@ def _budget() -> tuple[Line, ...]:
                        steps=((0, BAD),), most=1, calculations=("lastNotNull", "min"))),
             (12, lines(31, "Burn rates against limits", "How many times faster than allowed the budget goes, by lookback. Dashed: the limit of each long "
                        "lookback. An alert needs a long lookback and its short one above the limit.",
-                       Query(named(rate, "rate")), Query(named(limit, "limit"), dashed=True), least=0,
+                       Query(named(rate, "rate")), Query(named(limit, "limit"), dashed=True), least=0, wide_range=True,
                        calculations=("lastNotNull", "max"))),
         )),
         Line(5, (
@@ -188,6 +188,7 @@ def _data() -> tuple[Line, ...]:
                           Column("objective", label="objective"),
                           Column("window", label="window"),
                           Column("runbook", label="runbook", missing="none of its own"),
-                      ))),
+                      ),
+                      hidden=("pilot", "slo"))),
         )),
     )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 
 from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_text
 from slo_daemon.adapters.system_clock import SystemClock
+from slo_daemon.core.alert import Links
 from slo_daemon.demo.servers import AlertmanagerServer, PrometheusServer
 from slo_daemon.demo.service import SearchService
 from slo_daemon.demo.traffic import Traffic
@@ -17,7 +18,15 @@ from slo_daemon.demo.webhook import WebhookReceiver
 from tests.e2e.world import ALERTMANAGER, SCRAPE, DaemonProcess, pilot
 
 # The shipped rules with waits that a test can sit through; the shipped waits have their own promtool scenarios.
-RULES = RuleOptions(interval=1, level_range=5, keep_firing_for=0, missing_for=5, backend_down_for=3)
+GRAFANA = "https://grafana.example.org"
+RULES = RuleOptions(
+    interval=1,
+    level_range=5,
+    keep_firing_for=0,
+    missing_for=5,
+    backend_down_for=3,
+    links=Links(grafana=GRAFANA),
+)
 
 
 @dataclass
@@ -56,7 +65,8 @@ def start_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
             )
             stack.enter_context(source)
             if direct:
-                settings["alertmanager"] = {"urls": [alertmanager.url], "resend": "5s"}
+                links = {"grafana": GRAFANA}
+                settings["alertmanager"] = {"urls": [alertmanager.url], "resend": "5s", "links": links}
             daemon = DaemonProcess(
                 tmp_path / "daemon", prometheus=source.url, spec=spec or pilot(), **settings
             )

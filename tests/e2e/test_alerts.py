@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from slo_daemon.demo.webhook import Notification
-from tests.e2e.conftest import World
+from tests.e2e.conftest import GRAFANA, World
 from tests.e2e.world import GROUP_WAIT, INTERVAL, SCRAPE, pilot, wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -47,6 +47,11 @@ def test_a_breach_reaches_the_webhook_in_time_and_is_resolved_after_recovery(
     )
     assert time.monotonic() - began < WINDOW + 2 * INTERVAL + SCRAPE + RULES + GROUP_WAIT + SLACK
     assert not told("SLOCritical", "resolved")(world.webhook.notifications)
+    alerts = [alert for notification in world.webhook.notifications for alert in notification.alerts]
+    links = {alert["labels"]["alertname"]: alert["annotations"]["dashboard_url"] for alert in alerts}
+    assert links["SLOCritical"] == (
+        f"{GRAFANA}/d/slo-daemon-slo?var-pilot=search&var-slo=error-rate&viewPanel=20"
+    )
     world.service.end_incidents()
     world.webhook.wait_for(told("SLOCritical", "resolved"), 60)
     wait_until(
