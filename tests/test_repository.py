@@ -1,5 +1,6 @@
 """What must hold for the repository as a whole: its locks, its import contracts, and what is committed."""
 
+import html
 import importlib.metadata
 import os
 import re
@@ -167,6 +168,23 @@ def test_what_the_build_server_runs_is_what_make_test_runs() -> None:
 
     assert os.access(run, os.X_OK)
     assert re.search(r"^(exec )?make test\b", run.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_picture_of_the_terminal_is_small_has_real_output_and_asks_no_other_server() -> None:
+    file = ROOT / "docs" / "pictures" / "terminal.svg"
+    text = file.read_text(encoding="utf-8")
+    words = html.unescape(re.sub(r"<[^>]+>", "", text)).replace("\xa0", " ")
+
+    assert file.stat().st_size < 200_000
+    assert not re.search(r"@import|@font-face|url\(['\"]?http|(?:href|src)=['\"]http", text)
+    for heading in (
+        "slo-daemon demo --once",
+        "Error budget of",
+        "Go-live criteria",
+        "Rollback triggers",
+        "Gates",
+    ):
+        assert heading in words
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "tools").iterdir()), ids=lambda script: script.name)

@@ -87,9 +87,9 @@ def backtest(
 
     Asks Prometheus little: what the slots need is fetched first, a week in a query. What-ifs need no more questions.
     """
-    from slo_daemon.backtesting.run import plan, run
+    with told_problems(), _told_interrupt():
+        from slo_daemon.backtesting.run import plan, run
 
-    with told_problems():
         seconds = _step(step)
         changes = [change for text in what_if or () for change in parse_changes(text)]
         last = _moment(until, "--to", SystemClock().now())
@@ -103,9 +103,6 @@ def backtest(
         except SourceError as error:
             complain(f"error: Prometheus cannot be asked ({error.reason}): {error.detail}")
             raise typer.Exit(Exit.UNREACHABLE) from error
-        except KeyboardInterrupt:
-            complain("interrupted; nothing was written")
-            raise typer.Exit(INTERRUPTED) from None
     if plot is not None:
         _write(plot, timeline_svg(done.backtest))
     if output is Output.JSON:
@@ -186,6 +183,16 @@ def _from_daemon(url: str, pilots: list[str]) -> "PastRecords":
     if not token:
         complain(f"ratings are left out: reading them needs a token in {TOKEN_VARIABLE}")
     return PastRecords(tuple(incidents), tuple(ratings))
+
+
+@contextmanager
+def _told_interrupt() -> Iterator[None]:
+    """Ctrl-C at any time is told, and is no traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain("interrupted; nothing was written")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @contextmanager

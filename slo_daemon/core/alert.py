@@ -12,6 +12,7 @@ from slo_daemon.core.pilot.alert_reports import OWN_LABEL, OWN_VALUE
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
     say_cause,
+    say_edge,
     say_evaluation,
     say_left,
     say_objective,
@@ -162,6 +163,9 @@ def _annotations(view: SloView, level: Level, links: Links, *, reported: bool) -
         now = f"No value now: {reason}. The objective is {say_objective(slo.objective)}. The level is held"
     else:
         now = f"Value over {slo.window}: {say_evaluation(view.evaluation)}"
+        value = view.evaluation.value
+        if value is not None and slo.objective.threshold_level(value) >= level:
+            now += f"; {say_edge(slo.objective, level)}"
     cause, budget = say_cause(view.evaluation), view.evaluation.budget if view.evaluation else None
     said = [now, cause[:1].upper() + cause[1:], f"Error budget left: {say_left(budget)}" if budget else ""]
     annotations = {

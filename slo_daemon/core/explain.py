@@ -19,12 +19,12 @@ from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
     say_cause,
     say_count,
+    say_edge,
     say_evaluation,
     say_left,
     say_objective,
     say_time,
     visible,
-    with_unit,
 )
 from slo_daemon.core.slo.query import Absent, Failed, Labels, Reading, Sample, Samples
 from slo_daemon.core.slo.slo import SloInstance
@@ -180,11 +180,7 @@ def _budget_line(view: SloView) -> list[str]:
 
 def _thresholds(view: SloView) -> str:
     objective = view.instance.slo.objective
-    said = [
-        f"{level.word} past {with_unit(format(threshold.amount, 'f'), threshold.unit)}"
-        for level in (Level.WARNING, Level.CRITICAL)
-        if (threshold := objective.threshold(level)) is not None
-    ]
+    said = [told for level in (Level.WARNING, Level.CRITICAL) if (told := say_edge(objective, level))]
     return f" ({', '.join(said)})" if said else ""
 
 

@@ -106,13 +106,17 @@ def test_two_groups_are_two_alerts() -> None:
     assert alerts[0] != alerts[1]
 
 
-def test_the_value_and_the_target_are_in_the_description_and_in_no_label() -> None:
+def test_the_value_the_target_and_the_threshold_crossed_are_in_the_description_and_in_no_label() -> None:
     pilot = seed_pilot()
     slo = slo_named("availability")
     snapshot = snapshot_of(pilot, [view(slo, bad_readings(slo))], records_of())
-    for alert in firing(snapshot, UNTIL, NOWHERE):
+    crossed = {"warning": "warning past 99.8 %", "critical": "critical past 99.5 %"}
+    alerts = firing(snapshot, UNTIL, NOWHERE)
+    assert {alert.labels["severity"] for alert in alerts} == set(crossed)
+    for alert in alerts:
         assert alert.annotations["description"] == (
-            "Value over 1h: 97.6 % against at least 99.9 %. At this level since 2026-11-22 10:00:00 UTC."
+            f"Value over 1h: 97.6 % against at least 99.9 %; {crossed[alert.labels['severity']]}. "
+            "At this level since 2026-11-22 10:00:00 UTC."
         )
         assert not any("97" in value for value in alert.labels.values())
 

@@ -65,6 +65,14 @@ def say_objective(objective: Objective) -> str:
     return f"{_DIRECTIONS[objective.direction]} {with_unit(format(target.amount, 'f'), target.unit)}"
 
 
+def say_edge(objective: Objective, level: Level) -> str:
+    """Where a level begins: `critical past 99.5 %`; empty when the objective has no threshold for it."""
+    threshold = objective.threshold(level)
+    return (
+        f"{level.word} past {with_unit(format(threshold.amount, 'f'), threshold.unit)}" if threshold else ""
+    )
+
+
 def say_measured(measured: Measured, objective: Objective) -> str:
     """The value of an SLI, exact enough to tell it from target and thresholds; `over 1 s` beyond the last bucket edge."""
     if measured.value == inf:

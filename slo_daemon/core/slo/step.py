@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from slo_daemon.core.slo.evaluation import Evaluation, burning
 from slo_daemon.core.slo.objective import Level
+from slo_daemon.core.slo.phrases import say_edge
 from slo_daemon.core.slo.state import TABLE, Signal, SloState, Transition, TransitionReason, advance, signal
 
 REMOVED_FROM_SPECIFICATION = "the SLO was removed from the configuration"
@@ -40,6 +41,8 @@ def step(evaluation: Evaluation, previous: SloState | None, *, source_down: bool
     seen = evaluation.evidence
     if reason is TransitionReason.THRESHOLD and seen is not None and seen.burning >= level > seen.by_value:
         reason, detail = TransitionReason.BURN_RATE, burning(evaluation)
+    elif reason is TransitionReason.THRESHOLD and level > state.level:
+        detail = "; ".join(filter(None, (detail, say_edge(instance.slo.objective, level))))
     if reason is TransitionReason.MISSING_DATA:
         detail = f"no evidence for {state.missing_seconds:.0f} s ({evaluation.detail})"
     transition = Transition(

@@ -24,6 +24,7 @@ from slo_daemon.core.pilot.pilot import EXPECTED_USERS, ExperimentMetric, Pilot
 
 ALPHA = 0.05
 POWER = 0.8
+PEOPLE = 8e9  # on earth: a need beyond it is told as what it is
 _NEAR_NOTHING = 1e-9  # a lift so close to the margin lies at it
 _SIGNIFICANT_DIGITS = 3
 _LATELY = 7  # days that tell how many users come
@@ -95,6 +96,8 @@ class Outlook:
         claim = f"a lift of {side} than {margin} where it really is {lift}"
         if isinf(self.needed.treatment):
             return f"no number of users shows {claim}"
+        if max(self.needed.treatment, self.needed.control) > PEOPLE:
+            return f"no service has the users that it takes to show {claim}; {self.coming} come until {self.last_day.isoformat()}"
         needs = f"to show {claim} takes about {self.needed}"
         if self.answered is not None:
             needs += f", reached about {self.answered.isoformat()}"
@@ -173,12 +176,15 @@ def outlook_so_far(
 
 
 def say_users(users: float) -> str:
-    """`239,000`: no more digits than the estimate has."""
+    """`239,000`, `14.2 million`: no more digits than the estimate has, and no more than one can read."""
     if isinf(users):
         return "infinitely many"
     whole = round(users)
-    places = max(0, len(str(whole)) - _SIGNIFICANT_DIGITS)
-    return f"{round(whole, -places):,}"
+    about = round(whole, -max(0, len(str(whole)) - _SIGNIFICANT_DIGITS))
+    for size, word in ((1_000_000_000, "billion"), (1_000_000, "million")):
+        if about >= size:
+            return f"{about / size:,g} {word}"
+    return f"{about:,}"
 
 
 def _first_enough(question: Question, used: Sequence[Stratum], factor: float) -> date | None:

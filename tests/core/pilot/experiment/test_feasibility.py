@@ -156,7 +156,18 @@ def test_days_with_one_variant_only_tell_nothing() -> None:
     assert found.needed == always_valid_sample(QUESTION)
 
 
-def test_a_size_is_said_with_no_more_digits_than_it_has() -> None:
-    assert [say_users(n) for n in (12.4, 999.6, 23_456, 733_412, inf)] == [
-        "12", "1,000", "23,500", "733,000", "infinitely many",
-    ]  # fmt: skip
+def test_a_size_is_said_with_no_more_digits_than_it_has_and_than_one_can_read() -> None:
+    told = {
+        12.4: "12", 999.6: "1,000", 23_456: "23,500", 733_412: "733,000", 999_900: "1 million", 14_150_000: "14.2 million",
+        20_449_000: "20.4 million", 2_345_000_000: "2.34 billion", inf: "infinitely many",
+    }  # fmt: skip
+    assert {size: say_users(size) for size in told} == told
+
+
+def test_more_users_than_there_are_people_are_told_as_that() -> None:
+    question = Question(margin=0.1, base_rate=0.001, lift=0.100_01)
+    days = [Day(FIRST, 1_000.0, 1_000.0)]
+    told = str(outlook(question, days))
+    assert told.startswith("no service has the users that it takes to show a lift of more than 10 %")
+    assert "billion" not in told
+    assert "1,000 users per arm come until" in told
