@@ -101,6 +101,7 @@ class Daemon:
         self._clock = SystemClock()
         with ExitStack() as opened:  # closed again when a later step fails
             self._files = fingerprint(settings.specs)  # first: a change while they are read is seen later
+            self._last_look = self._files
             self._loaded = load_specification(settings)
             self.listener: socket.socket = bind(settings.web.listen.host, settings.web.listen.port)
             opened.callback(self.listener.close)
@@ -322,8 +323,11 @@ class Daemon:
         threading.Thread(target=self.reload, name="reload", daemon=True).start()
 
     def _look_at_files(self) -> None:
-        if fingerprint(self._settings.specs) != self._files:
+        """Files that are being written are left until two looks agree: half a file may be a good one with fewer SLOs."""
+        seen = fingerprint(self._settings.specs)
+        if seen != self._files and seen == self._last_look:
             self.reload()
+        self._last_look = seen
 
     def _stuck(self) -> str:
         age = monotonic() - self._last_slot

@@ -160,6 +160,29 @@ def test_a_change_between_reading_and_starting_is_not_overlooked(
     assert names() == {"new-shop"}
 
 
+def test_a_file_that_is_still_being_written_is_left_until_two_looks_agree(
+    house: House, run_until: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a file may be good YAML with fewer SLOs, and their history would be forgotten."""
+    monkeypatch.setattr(app, "LOOK_AT_FILES", 3_600.0)
+    daemon = Daemon(house.settings)
+    reloads: list[str] = []
+    monkeypatch.setattr(daemon, "reload", lambda: reloads.append(house.spec.read_text()))
+
+    def looked() -> bool:
+        if daemon.board.current.slot is None:
+            return False  # it has not begun yet
+        for name in ("half", "whole"):
+            house.write(name)
+            daemon._look_at_files()
+        assert reloads == []
+        daemon._look_at_files()
+        return True
+
+    run_until(daemon, looked)
+    assert reloads == [house.spec.read_text()]
+
+
 def test_what_the_store_did_not_take_is_stored_at_the_stop(
     house: House, run_until: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
