@@ -51,7 +51,7 @@ def _body(course: BurnDown, frame: Frame, marks: Sequence[Mark], ahead: float | 
     ticks = [1.0, 0.75, 0.5, 0.25, 0.0] if frame.y.low > -0.3 else [1.0, 0.5, 0.0, -0.5, -1.0]
     yield from frame.grid(say_share, [tick for tick in ticks if tick >= frame.y.low])
     yield frame.across(0.0, "plot-critical")
-    yield from frame.marks(marks)
+    yield from frame.marks(marks, course.at)
     yield from frame.line(course.points)
     yield label(frame.x.start + 4, frame.y(0.0) - 4, "spent", "plot-bad plot-over")
     latest = course.points[-1]

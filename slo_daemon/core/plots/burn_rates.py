@@ -9,37 +9,42 @@ from slo_daemon.core.slo.burn_rate import BurnRate
 from slo_daemon.core.slo.phrases import say_rate, say_threshold
 
 _LEFT, _RIGHT = 40.0, WIDTH - 58.0
-_FARTHEST = 2.0  # times the threshold; what is faster ends in an arrow
+_FARTHEST = 1.6  # times the threshold; what is faster ends in an arrow
 _ROW, _BAR, _TOP = 56.0, 10.0, 20.0
 _FIRING = {
     True: ("✗ fires", "plot-bad"),
-    False: ("✓ quiet", "plot-good"),
+    False: ("✓ does not fire", "plot-good"),
     None: ("? cannot be told", "plot-open"),
 }
 
 
-def burn_rates(key: str, title: str, rates: Sequence[BurnRate]) -> str:
-    """Two bars for each pair: the long lookback filled, the short one in outline. A bar that is missing was not counted."""
+def burn_rates(key: str, title: str, rates: Sequence[BurnRate], *, alerts: bool = True) -> str:
+    """Two bars for each pair: the long lookback filled, the short one in outline. A bar that is missing was not counted.
+
+    `alerts`: see BurnPolicy.
+    """
     if not rates:
         return nothing(key, title, "there are no burn rates")
     height = _TOP + _ROW * len(rates) + 2
-    return chart(key, title, " ".join(map(_said, rates)), height, _body(rates, height))
+    only = "" if alerts else ", only shown"
+    about = " ".join(_said(rate, only) for rate in rates)
+    return chart(key, title, about, height, _body(rates, height, only))
 
 
-def _body(rates: Sequence[BurnRate], height: float) -> Iterator[str]:
+def _body(rates: Sequence[BurnRate], height: float, only: str) -> Iterator[str]:
     scale = Scale(0.0, _FARTHEST, _LEFT, _RIGHT)
     middle = scale(1.0)
     yield label(middle, 10, "too fast →", "plot-bad")
+    yield straight(middle, 14, middle, height - 4, "plot-critical")
     for row, rate in enumerate(rates):
         y = _TOP + row * _ROW
         word, tone = _FIRING[rate.firing]
-        name = f"{rate.pair.severity.word} above {say_threshold(rate.threshold)}"
-        yield label(2, y + 9, name, "plot-ink")
+        name = f"{rate.pair.severity.word} above {say_threshold(rate.threshold)}{only}"
+        yield label(2, y + 9, name, "plot-ink plot-over")
         yield label(WIDTH - 2, y + 9, word, tone, anchor="end")
         lookbacks = ((rate.pair.long, rate.long_rate), (rate.pair.short, rate.short_rate))
         for place, (seconds, value) in enumerate(lookbacks):
             yield from _bar(rate, seconds, value, y + 16 + place * (_BAR + 5), scale, filled=place == 0)
-    yield straight(middle, 14, middle, height - 4, "plot-critical")
 
 
 def _bar(
@@ -68,9 +73,9 @@ def _share(value: float, threshold: float) -> float:
     return 1e9 if value > threshold else 0.0
 
 
-def _said(rate: BurnRate) -> str:
+def _said(rate: BurnRate, only: str) -> str:
     word = _FIRING[rate.firing][0].partition(" ")[2]
     return (
-        f"{rate.pair}, {rate.pair.severity.word} above {say_threshold(rate.threshold)}: "
+        f"{rate.pair}, {rate.pair.severity.word} above {say_threshold(rate.threshold)}{only}: "
         f"{say_rate(rate.long_rate, rate.threshold)} and {say_rate(rate.short_rate, rate.threshold)}, {word}."
     )

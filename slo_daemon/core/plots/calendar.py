@@ -66,8 +66,7 @@ def _body(shown: Sequence[DayCell], first: date, counts: Counter[DayState]) -> I
         if name:
             yield label(_LEFT - 6, _TOP + number_of_day * _CELL + 13.5, name, anchor="end")
     weeks = (_monday(shown[-1].day) - first).days // 7 + 1
-    each = 2 if weeks <= 6 else 3
-    for week in range(0, weeks, each):
+    for week in range(0, weeks, 3):  # a date is nearly two columns wide
         monday = first + timedelta(weeks=week)
         yield label(_LEFT + week * _CELL, _TOP - 6, f"{monday:%b %d}")
     for cell in shown:

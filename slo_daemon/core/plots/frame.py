@@ -96,14 +96,18 @@ class Frame:
         """A line at a value, from one side to the other."""
         return straight(self.x.start, self.y(value), self.x.end, self.y(value), style)
 
-    def marks(self, marks: Sequence[Mark]) -> Iterator[str]:
-        """Incidents: a shape in the strip above, a bar for as long as it lasted, a line down; and what the shapes mean."""
+    def marks(self, marks: Sequence[Mark], at: float | None = None) -> Iterator[str]:
+        """Incidents: a shape in the strip above, a bar for as long as it lasted, a line down; and what the shapes mean.
+
+        `at`: the present, where the frame goes on beyond it.
+        """
+        now = self.x.high if at is None else at
         drawn = visible_marks(marks, self.x.low, self.x.high)
         if not drawn:
             return
         top, bottom = self.y.end, self.y.start
         for mark in sorted(drawn, key=lambda one: (one.grave, one.start)):  # the grave ones on top
-            x, end = self.x(mark.start), self.x(self.x.high if mark.end is None else mark.end)
+            x, end = self.x(mark.start), self.x(now if mark.end is None else mark.end)
             tone = "plot-bad" if mark.grave == 2 else "plot-warn" if mark.grave == 1 else "plot-open"
             until = "still open" if mark.end is None else f"until {say_minute(mark.end)} UTC"
             said = f"{_WORDS[mark.grave]} incident from {say_minute(mark.start)} UTC, {until}: {mark.label}"

@@ -33,7 +33,7 @@ def ramp(key: str, title: str, course: RampCourse, marks: Sequence[Mark] = ()) -
 
 def _body(course: RampCourse, frame: Frame, marks: Sequence[Mark]) -> Iterator[str]:
     yield from frame.grid(say_share)
-    yield from frame.marks(marks)
+    yield from frame.marks(marks, course.at)
     places = []
     ends = [at for at, _ in course.planned[1:]] + [course.end]
     for (at, share), until in zip(course.planned, ends, strict=True):
