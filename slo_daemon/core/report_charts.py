@@ -33,6 +33,7 @@ from slo_daemon.core.snapshot import SloView
 DAY = 86_400
 _GRAVE = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 _NO_COURSE = Course()
+_SHORT = 9 * 7  # days
 
 
 def marks_of(report: Report) -> tuple[Mark, ...]:
@@ -91,6 +92,11 @@ def day_charts(report: Report) -> list[Html]:
         for place, view in enumerate(report.views)
         if (days := _course(report, view).days)
     ]
+
+
+def are_short(report: Report) -> bool:
+    """Whether all calendars are small enough for more of them beside each other."""
+    return all(len(one.days) <= _SHORT for one in report.courses.slos.values())
 
 
 def _cell(objective: Objective, day: DaySeen) -> DayCell:
@@ -232,9 +238,9 @@ def _figure(caption: Node, svg: str) -> Html:
     return el("figure", el("figcaption", caption), Html(svg))
 
 
-def grid(figures: Sequence[Html]) -> Html | None:
-    """Figures beside each other, as many as there is room for."""
-    return el("div", figures, class_="charts") if figures else None
+def grid(figures: Sequence[Html], kind: str = "") -> Html | None:
+    """Figures beside each other, as many as there is room for. `kind`: a class of the style sheet."""
+    return el("div", figures, class_=f"charts {kind}".strip()) if figures else None
 
 
 def _course(report: Report, view: SloView) -> Course:

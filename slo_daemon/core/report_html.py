@@ -170,7 +170,7 @@ def _slos(report: Report) -> list[Node]:
         )
         if days
         else el("p", "No day was seen yet."),
-        charts.grid(days),
+        charts.grid(days, "days" if charts.are_short(report) else ""),
         el("h3", "Error budgets"),
         *_budgets(report),
         el("h3", "Burn rates"),

@@ -51,7 +51,7 @@ section {{ margin: 1rem 0; padding: 1rem 1.25rem; background: var(--card); borde
 .banner .facts {{ color: var(--ink); }}
 .two {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 0 2rem; }}
 .symbols {{ list-style: none; padding: 0; }}
-.symbols li {{ padding-left: 1.4rem; text-indent: -1.4rem; }}
+.symbols li {{ padding-left: 1.15rem; text-indent: -1.15rem; }}
 .symbols li > * {{ text-indent: 0; }}
 .mark {{ font-weight: 600; white-space: nowrap; }}
 .findings, .records {{ list-style: none; padding: 0; }}
@@ -70,12 +70,13 @@ tbody tr:last-child > * {{ border-bottom: 0; }}
 .number {{ font-variant-numeric: tabular-nums; }}
 td .plot {{ width: 7.5rem; }}
 .charts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1rem 1.75rem; margin: .75rem 0; }}
+.charts.days {{ grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); }}
 figure {{ margin: 0; min-width: 0; }}
-figure .plot {{ max-width: 26rem; }}
+.charts .plot:not(.plot-small) {{ max-width: 26rem; }}
 figcaption {{ font-size: .9rem; font-weight: 600; margin-bottom: .3rem; overflow-wrap: anywhere; }}
 figcaption small {{ font-weight: 400; }}
 @media (min-width: 60rem) {{ .banner .two {{ grid-template-columns: minmax(0, 5fr) minmax(0, 3fr); }} }}
-@media (max-width: 46rem) {{
+@media screen and (max-width: 46rem) {{
   section {{ padding: .9rem; }}
   .banner h2 {{ font-size: 1.4rem; }}
   table, tbody, tr {{ display: block; }}
@@ -90,18 +91,21 @@ figcaption small {{ font-weight: 400; }}
   .findings > li {{ display: block; }}
   dl {{ grid-template-columns: 1fr; gap: 0; }}
   dd {{ margin-bottom: .35rem; }}
-  figure .plot {{ max-width: none; }}
+  .charts .plot:not(.plot-small) {{ max-width: none; }}
 }}
 @media print {{
   :root {{ {_LIGHT.replace("light dark", "light").replace("#f7f8fa", "#ffffff")} }}
   @page {{ margin: 14mm 12mm; }}
-  body {{ padding: 0; max-width: none; font-size: 10pt; }}
+  html {{ font-size: 11px; }}
+  body {{ padding: 0; max-width: none; }}
+  .banner .two {{ grid-template-columns: minmax(0, 5fr) minmax(0, 3fr); }}
   nav, .skip {{ display: none; }}
   section {{ border: 0; border-top: 1px solid var(--line); border-radius: 0; padding: .6rem 0; margin: .6rem 0; }}
   .banner {{ border: 2px solid; padding: .8rem 1rem; print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
   h2, h3 {{ break-after: avoid; }}
   figure, tr, .banner, .findings > li, .records > li {{ break-inside: avoid; }}
   .charts {{ grid-template-columns: 1fr 1fr; gap: .75rem 1.5rem; }}
+  .charts.days {{ grid-template-columns: repeat(3, 1fr); }}
   a {{ color: inherit; text-decoration: none; }}
 }}
 """

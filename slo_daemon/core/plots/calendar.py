@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from slo_daemon.core.plots.drawing import LETTER, chart, label, nothing, number, quote
+from slo_daemon.core.plots.drawing import chart, label, nothing, number, quote
 from slo_daemon.core.slo.phrases import say_count
 
 
@@ -43,6 +43,7 @@ _INKS = {
 }
 _MOST_WEEKS = 15
 _CELL, _LEFT, _TOP = 20, 34, 18
+_NARROWEST = 204  # pixels, for what the signs mean
 _DAYS = ("Mon", "", "Wed", "", "Fri", "", "Sun")
 
 
@@ -56,26 +57,24 @@ def calendar(key: str, title: str, days: Sequence[DayCell]) -> str:
     shown = [cell for day, cell in sorted(cells.items()) if day >= first]
     counts = Counter(cell.state for cell in shown)
     told = ", ".join(f"{counts[state]} {state.value}" for state in DayState)
-    height = _TOP + 7 * _CELL + 24
+    height = _TOP + 7 * _CELL + 38
+    width = max(_NARROWEST, _LEFT + _weeks(shown, first) * _CELL + 18)
     about = f"{say_count(len(shown), 'day')} from {shown[0].day} to {last}: {told}."
-    return chart(key, title, about, height, _body(shown, first, counts))
+    return chart(key, title, about, height, _body(shown, first, counts), width=width)
 
 
 def _body(shown: Sequence[DayCell], first: date, counts: Counter[DayState]) -> Iterator[str]:
     for number_of_day, name in enumerate(_DAYS):
         if name:
             yield label(_LEFT - 6, _TOP + number_of_day * _CELL + 13.5, name, anchor="end")
-    weeks = (_monday(shown[-1].day) - first).days // 7 + 1
-    for week in range(0, weeks, 3):  # a date is nearly two columns wide
+    for week in range(0, _weeks(shown, first), 3):  # a date is nearly two columns wide
         monday = first + timedelta(weeks=week)
         yield label(_LEFT + week * _CELL, _TOP - 6, f"{monday:%b %d}")
     for cell in shown:
         yield from _cell(cell, (cell.day - first).days)
-    x = float(_LEFT)
-    for state in DayState:
-        said = f"{_SIGNS[state]} {counts[state]} {state.value}"
-        yield label(x, _TOP + 7 * _CELL + 17, said, _INKS[state])
-        x += LETTER * len(said) + 14
+    for place, state in enumerate(DayState):
+        x, y = _LEFT + place % 2 * 92, _TOP + 7 * _CELL + 15 + place // 2 * 16
+        yield label(x, y, f"{_SIGNS[state]} {counts[state]} {state.value}", _INKS[state])
 
 
 def _cell(cell: DayCell, place: int) -> Iterator[str]:
@@ -87,6 +86,10 @@ def _cell(cell: DayCell, place: int) -> Iterator[str]:
         f'width="{size}" height="{size}" rx="3"/>'
         f"{label(x + size / 2, y + size / 2 + 4, _SIGNS[cell.state], _INKS[cell.state], anchor='middle')}</g>"
     )
+
+
+def _weeks(shown: Sequence[DayCell], first: date) -> int:
+    return (_monday(shown[-1].day) - first).days // 7 + 1
 
 
 def _monday(day: date) -> date:

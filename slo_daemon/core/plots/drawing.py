@@ -15,6 +15,7 @@ from slo_daemon.core.slo.phrases import visible
 WIDTH = 360
 LETTER = 6.0  # of the font that charts have, more or less; wide letters take more
 DAY = 86_400
+_SMALL = 300  # pixels; what is as small need not fill the width that there is
 _HOUR = 3_600
 _STEPS = (300, 900, 1_800, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY)
 _LEAST_STEP = 1e-300  # smaller ones cannot be counted with
@@ -45,11 +46,11 @@ def chart(
 ) -> str:
     """The whole chart. `key` begins its ids: letters, digits and hyphens, unique on a page."""
     size = f'viewBox="0 0 {number(width)} {number(height)}" width="{number(width)}" height="{number(height)}"'
-    name = quote(key)
+    name, kind = quote(key), "plot" if width > _SMALL else "plot plot-small"
     return "\n".join(
         [
             (
-                f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" {size} role="img" '
+                f'<svg xmlns="http://www.w3.org/2000/svg" class="{kind}" {size} role="img" '
                 f'aria-labelledby="{name}-title {name}-desc">'
             ),
             f'<title id="{name}-title">{quote(title)}</title>',

@@ -40,6 +40,7 @@ DARK: Mapping[str, str] = {
 
 _RULES = """
 .plot { display: block; width: 100%; height: auto; }
+.plot-small { max-width: 17rem; }
 .plot text { font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: var(--plot-faint); }
 .plot .plot-ink { fill: var(--plot-ink); }
 .plot .plot-strong { fill: var(--plot-ink); font-weight: 600; }
