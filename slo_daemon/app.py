@@ -44,6 +44,7 @@ from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.assess import Assessor
 from slo_daemon.workflows.backfill import Backfiller
 from slo_daemon.workflows.board import Board
+from slo_daemon.workflows.courses import CourseReader
 from slo_daemon.workflows.deliver import Deliverer, Delivery
 from slo_daemon.workflows.evaluate import Evaluator
 from slo_daemon.workflows.history import History
@@ -142,7 +143,8 @@ class Daemon:
         self._verifier = Verifier(self._asker, self._history, self._metrics)
         self._assessor = Assessor(self._store, self.board, self._metrics)
         self._reports = ReportFolder(Path(settings.reports.folder), keep=settings.reports.keep)
-        self._reporter = Reporter(self._assessor, self._store, self._metrics, self._reports)
+        courses = CourseReader(self._history, self._store, self._metrics)
+        self._reporter = Reporter(self._assessor, self._store, self._metrics, self._reports, courses=courses)
         self._scheduler = Scheduler(self._clock, self._metrics)
         links = Links(
             daemon=settings.web.external_url or "",

@@ -19,6 +19,7 @@ from slo_daemon.workflows.ask import Asker
 from slo_daemon.workflows.assess import Assessor
 from slo_daemon.workflows.backfill import Backfiller, Progress
 from slo_daemon.workflows.board import Board
+from slo_daemon.workflows.courses import CourseReader
 from slo_daemon.workflows.evaluate import Evaluator
 from slo_daemon.workflows.history import History
 from slo_daemon.workflows.report import Reporter, WrittenReport
@@ -76,7 +77,9 @@ def evaluate_once(
             backfiller.fill(at, shown)
         evaluator.run_slot(slot)
         board.change(lambda now: replace(now, queries=telemetry.queries, samples=telemetry.samples))
-        reports = Reporter(Assessor(store, board, telemetry), store, telemetry).report_all(slot.time)
+        courses = CourseReader(history, store, telemetry)
+        reporter = Reporter(Assessor(store, board, telemetry), store, telemetry, courses=courses)
+        reports = reporter.report_all(slot.time)
     finally:
         asker.close()
         source.close()

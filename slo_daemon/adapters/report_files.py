@@ -1,4 +1,4 @@
-"""Reports as files: `FOLDER/PILOT/REPORT/report.md` and `report.json`, and the link `FOLDER/PILOT/latest`.
+"""Reports as files: `FOLDER/PILOT/REPORT/report.html`, `report.md` and `report.json`, and the link `FOLDER/PILOT/latest`.
 
 A report is a folder of its own because a folder is renamed in one step: whoever looks, also from outside, finds all
 formats of a report or none. A report that was written once stays as it is.

@@ -170,7 +170,7 @@ def _links(addresses: Addresses) -> Text:
     links, pilot = Text(), f"{addresses.daemon}/api/v1/pilots/{addresses.pilot}"
     for name, url in (
         ("status page", f"{addresses.daemon}/"),
-        ("report", f"{pilot}/reports/latest?format=md"),
+        ("report", f"{pilot}/reports/latest?format=html"),
         ("readiness", f"{pilot}/readiness"),
         ("gate", f"curl {pilot}/gates/rollback"),
         ("gate", f"slo-daemon gate {addresses.pilot} --gate rollback --url {addresses.daemon}"),

@@ -56,6 +56,7 @@ class ReportForm(StrEnum):
 
     TEXT = "text"
     MARKDOWN = "markdown"
+    HTML = "html"
     JSON = "json"
 
 
@@ -141,12 +142,18 @@ def report(
             f"error: there is no pilot {pilot or 'at all (documents of kind Slos have no readiness)'}; known: {known}"
         )
         raise typer.Exit(Exit.USAGE)
+    if form is ReportForm.HTML and len(written) > 1:
+        names = ", ".join(w.report.pilot.name for w in written)
+        complain(f"error: a page is of one pilot; choose one with --pilot: {names}")
+        raise typer.Exit(Exit.USAGE)
     assessments = [w.report.assessment for w in written]
     if form is ReportForm.JSON:
         shapes = [assessment_json(assessment) for assessment in assessments]
         _print_json(shapes[0] if len(shapes) == 1 else shapes)
     elif form is ReportForm.MARKDOWN:
         print("\n".join(w.texts["md"] for w in written), end="")
+    elif form is ReportForm.HTML:
+        print(written[0].texts["html"], end="")
     else:
         screen = console()
         for w in written:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from slo_daemon.core.courses import NO_COURSES, Courses, Served, with_served
 from slo_daemon.core.pilot.pilot import Pilot, Role
 from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.records import Records
@@ -75,6 +76,7 @@ class PreviousReport:
     votes: int | None
     configuration: str
     advice: Advice | None = None
+    served: tuple[Served, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ class Report:
     """Everything a report says of `pilot` at time `at` (Unix seconds), before any formatting.
 
     `views`: the pilot's SLOs. `transitions`: of this pilot since the previous report, or the latest few when there is
-    none. `tally` is None when nobody counted.
+    none. `tally` is None when nobody counted. `courses`: what charts are drawn from. `served`: the share of users that
+    was served, as this report and those before it saw it; empty where the ramp is not observed.
     """
 
     id: str
@@ -119,6 +122,8 @@ class Report:
     previous: PreviousReport | Unreadable | None
     transitions: Transitions | Unreadable
     tally: SlotTally | None
+    courses: Courses = NO_COURSES
+    served: tuple[Served, ...] = ()
 
     @property
     def today(self) -> date:
@@ -173,6 +178,7 @@ def compose(
     previous: PreviousReport | Unreadable | None = None,
     transitions: Transitions | Unreadable,
     tally: SlotTally | None = None,
+    courses: Courses = NO_COURSES,
 ) -> Report:
     """The report on `pilot` from a snapshot that holds its assessment. Raises KeyError when it holds none.
 
@@ -189,7 +195,19 @@ def compose(
         previous=previous,
         transitions=_of_interest(transitions, pilot, previous),
         tally=tally,
+        courses=courses,
+        served=_served(pilot, snapshot.assessments[pilot.name], previous, at),
     )
+
+
+def _served(
+    pilot: Pilot, assessment: Assessment, previous: PreviousReport | Unreadable | None, at: float
+) -> tuple[Served, ...]:
+    """Nobody else keeps what was served: each report takes it on from the one before."""
+    if pilot.ramp is None or not pilot.ramp.observed or assessment.ramp is None:
+        return ()
+    before = previous.served if isinstance(previous, PreviousReport) else ()
+    return with_served(before, Served(at, assessment.ramp.observed))
 
 
 def _of_interest(

@@ -3,19 +3,15 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+from slo_daemon.core import report_rows as rows
 from slo_daemon.core.markdown import bold, bullets, escape, quoted, table
-from slo_daemon.core.pilot.experiment.lift import say_interval
-from slo_daemon.core.pilot.experiment.strata import Arm
 from slo_daemon.core.pilot.pilot import Pilot, Ramp
 from slo_daemon.core.pilot.ramp import RampAdvice
 from slo_daemon.core.pilot.records import Override, OverrideKind, Records, RecordsUnavailable
-from slo_daemon.core.pilot.trials import Trial, outlook_of
+from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.pilot.verdict import Finding
 from slo_daemon.core.report import ADVICE_WORDS, EFFECT_SYMBOLS, state_word
-from slo_daemon.core.slo.objective import Direction
-from slo_daemon.core.slo.phrases import say_count, say_minute, say_share, say_time
-
-NOTHING = "–"  # in a table cell
+from slo_daemon.core.slo.phrases import say_minute
 
 
 def findings_markdown(findings: Iterable[Finding], none: str = "") -> str:
@@ -30,16 +26,10 @@ def _finding(finding: Finding) -> str:
     ]
     if finding.override is not None:
         lines.append(f"  - {_waiver(finding.override)}")
-    source = finding.source
-    evidence = [
-        f"over {source.window}" if source.window and source.window[0].isdigit() else source.window,
-        f"as of {say_time(source.at)}" if source.at is not None else "",
-        f"in this state since {say_minute(finding.since)} UTC" if finding.since is not None else "",
-        f"could hold from {say_minute(finding.earliest)} UTC" if finding.earliest is not None else "",
-    ]
-    told = escape(", ".join(filter(None, evidence)))
-    if source.query:
-        told = f"{told}, from {quoted(source.query)}" if told else f"from {quoted(source.query)}"
+    told = escape(rows.evidence(finding))
+    query = finding.source.query
+    if query:
+        told = f"{told}, from {quoted(query)}" if told else f"from {quoted(query)}"
     if told:
         lines.append(f"  - {told}")
     return "\n".join(lines)
@@ -52,39 +42,17 @@ def _waiver(override: Override) -> str:
 
 def ramp_markdown(pilot: Pilot, ramp: Ramp, advice: RampAdvice | None, today: date) -> str:
     """Planned, served and advised shares, why, and the steps of the plan."""
+    found = rows.step_rows(pilot, ramp, today)
+    steps = table(rows.STEP_HEADINGS, found, right=(0, 2)) if found else ""
     if advice is None:
-        return _steps(pilot, ramp, today)
-    observed = NOTHING if advice.observed is None else say_share(advice.observed)
-    shares = table(
-        ("Planned today", "Served", "Advised"),
-        [(say_share(advice.scheduled), observed, say_share(advice.advised))],
-        right=(0, 1, 2),
-    )
+        return steps
     lines = [
         f"Advice: {ADVICE_WORDS[advice.advice]}.",
-        shares,
+        table(rows.SHARE_HEADINGS, [rows.share_row(advice)], right=(0, 1, 2)),
         bullets([escape(text) for text in advice.reasons]),
+        *map(escape, rows.ramp_notes(advice)),
     ]
-    if advice.observed_detail:
-        lines.append(f"The served share is not known: {escape(advice.observed_detail)}.")
-    if advice.next_date is not None:
-        lines.append(f"Next step at the earliest: {say_minute(advice.next_date)} UTC.")
-    return "\n\n".join(filter(None, [*lines, _steps(pilot, ramp, today)]))
-
-
-def _steps(pilot: Pilot, ramp: Ramp, today: date) -> str:
-    if not ramp.steps:
-        return ""
-    rows = [
-        (
-            str(step.week),
-            str(step.first_day(pilot.start)),
-            say_share(step.percentage),
-            "reached" if step.first_day(pilot.start) <= today else "planned",
-        )
-        for step in sorted(ramp.steps, key=lambda step: step.week)
-    ]
-    return table(("Week", "From", "Users", "State"), rows, right=(0, 2))
+    return "\n\n".join(filter(None, [*lines, steps]))
 
 
 def experiments_markdown(pilot: Pilot, trials: Sequence[tuple[str, Trial]]) -> str:
@@ -93,41 +61,13 @@ def experiments_markdown(pilot: Pilot, trials: Sequence[tuple[str, Trial]]) -> s
 
 
 def _experiment(pilot: Pilot, trial: Trial) -> str:
-    outcome, experiment = trial.outcome, trial.experiment
-    lift = outcome.lift
-    arms = table(
-        ("Variant", "Users", "Converted", "Rate"),
-        [_arm(experiment.treatment, lift.treatment), _arm(experiment.control, lift.control)],
-        right=(1, 2, 3),
-    )
-    parts = [f"{bold(trial.metric.name)}: {escape(str(lift))}."]
-    if outcome.mismatch is not None and outcome.mismatch.flagged:
-        parts.insert(0, f"✗ Sample ratio mismatch: {escape(str(outcome.mismatch))}.")
-    notes = []
-    if outcome.mismatch is not None and not outcome.mismatch.flagged:
-        notes.append(escape(str(outcome.mismatch)))
-    if lift.fixed is not None:
-        sure = f"{100 * (1 - lift.alpha):g} %"
-        notes.append(
-            f"for one look that was agreed on beforehand the {sure} interval would be {say_interval(lift.fixed)}"
-        )
-    counted = len(trial.strata) - len(outcome.left_out)
-    notes.append(f"{say_count(counted, 'day')} compared, each within itself")
-    if experiment.independent:
-        notes.append(f"declared independent: {escape(experiment.independent)}")
-    if outcome.left_out:
-        days = ", ".join(str(day) for day in outcome.left_out)
-        notes.append(f"left out, as the split changed on them: {days}")
-    objective = trial.metric.objective
-    above = objective.direction is Direction.AT_LEAST
-    outlook = outlook_of(trial, pilot, objective.target.base, above=above)
-    if outlook is not None:
-        notes.append(escape(str(outlook)))
-    return "\n\n".join([*parts, arms, bullets(notes)])
-
-
-def _arm(name: str, arm: Arm) -> tuple[str, ...]:
-    return name, f"{arm.exposed:,.0f}", f"{arm.converted:,.0f}", f"{100 * arm.rate:.3g} %"
+    parts = [
+        f"{bold(trial.metric.name)}: {escape(str(trial.outcome.lift))}.",
+        table(rows.ARM_HEADINGS, rows.arm_rows(trial), right=(1, 2, 3)),
+        bullets([escape(note) for note in rows.trial_notes(pilot, trial)]),
+    ]
+    mismatch = rows.mismatch_of(trial)
+    return "\n\n".join([f"✗ {escape(mismatch)}", *parts] if mismatch else parts)
 
 
 def overrides_markdown(records: Records | RecordsUnavailable, at: float) -> str:
@@ -144,11 +84,7 @@ def _override(override: Override, at: float) -> str:
         if override.kind is OverrideKind.HOLD
         else f"waiver of {quoted(override.criterion)}"
     )
+    state = rows.override_state(override, at)
     if override.revoked_at is not None:
-        state = f"revoked {say_minute(override.revoked_at)} UTC by {quoted(override.revoked_by or '')}"
-    elif override.in_force(at):
-        state = f"in force until {say_minute(override.expires_at)} UTC"
-    else:
-        state = f"over since {say_minute(override.expires_at)} UTC"
-    began = say_minute(override.created_at)
-    return f"{what} by {quoted(override.by)} from {began} UTC, {state}: {quoted(override.reason)}"
+        state = f"{state} by {quoted(override.revoked_by or '')}"
+    return f"{what} by {quoted(override.by)} {state}: {quoted(override.reason)}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from slo_daemon.core.courses import Served
 from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.ramp import Advice
 from slo_daemon.core.pilot.records import Feedback, Incident, Records
@@ -61,7 +62,38 @@ def report_json(report: Report) -> Json:
             if report.tally
             else None,
         },
+        "history": _history_json(report),
     }  # fmt: skip
+
+
+def _history_json(report: Report) -> Json:
+    """What the charts of the report are drawn from, but for the values by hour."""
+    return {
+        "days": [
+            {
+                "slo": slo_id,
+                "day": rfc3339(day.start)[:10],
+                "met": day.met,
+                "value": number(day.value),
+                "events": number(day.total),
+                "coverage": number(day.coverage),
+            }
+            for slo_id, course in sorted(report.courses.slos.items())
+            for day in course.days
+        ],
+        "satisfaction": [
+            {
+                "at": rfc3339(one.at),
+                "votes": one.satisfaction.votes,
+                "mean": number(one.satisfaction.mean),
+                "interval": [number(end) for end in one.satisfaction.interval]
+                if one.satisfaction.interval
+                else None,
+            }
+            for one in report.courses.opinions
+        ],
+        "served": [[number(one.at), number(one.share)] for one in report.served],
+    }
 
 
 def _overview_json(report: Report) -> Json:
@@ -133,7 +165,14 @@ def previous_report(content: Mapping[str, Any]) -> PreviousReport:
         votes=int(votes) if incidents else None,  # without incidents the store was not readable
         configuration=str(content["configuration"]),
         advice=Advice(content["advice"]),
+        served=tuple(_served(at, share) for at, share in (content["history"]["served"] if "history" in content else ())),
     )  # fmt: skip
+
+
+def _served(at: float, share: float | None) -> Served:
+    if share is not None and not 0.0 <= float(share) <= 1.0:
+        raise ValueError(f"{share!r} is no share of users")
+    return Served(float(at), None if share is None else float(share))
 
 
 def _three_valued(met: object) -> bool | None:

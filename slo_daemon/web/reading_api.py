@@ -1,11 +1,14 @@
 """What is known: SLOs, readiness and reports. The snapshot answers at once; history and reports are read on threads."""
 
 import re
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse
 
 from slo_daemon.core.pilot.readiness import as_of
+from slo_daemon.core.report_style import policy_of
 from slo_daemon.core.shapes import assessment_json, evaluation_json, points_json
 from slo_daemon.core.snapshot import SloView, Snapshot
 from slo_daemon.web.documents import UNAVAILABLE, UNKNOWN
@@ -21,7 +24,7 @@ MOST_NAMED = 20  # groups of an SLO, in an error
 
 DEFAULT_DAYS, MOST_DAYS = 35, 400
 Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="How far back.")]
-Form = Literal["md", "json"]
+Form = Literal["md", "html", "json"]
 SloId = Annotated[
     str,
     Path(
@@ -94,8 +97,9 @@ def reading_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
         summary="One report",
         responses={
             200: {
-                "content": {"text/markdown": {"schema": {"type": "string"}}},
-                "description": "As JSON, or as Markdown with `format=md` or the header `Accept: text/markdown`.",
+                "content": {kind: {"schema": {"type": "string"}} for kind in ("text/markdown", "text/html")},
+                "description": "As JSON; as a page with `format=html` or for browsers (`Accept: text/html`); as Markdown "
+                "with `format=md` or `Accept: text/markdown`.",
             },
         }
         | UNKNOWN
@@ -113,16 +117,31 @@ def reading_routes(app: FastAPI, parts: WebParts, rooms: Rooms) -> None:
         if not REPORT_ID.fullmatch(report_id):
             raise _no_report(report_id)
         accept = request.headers.get("accept", "").lower()
-        wanted: Form = form or ("md" if "text/markdown" in accept else "json")
-        text = await rooms.store.run(lambda: parts.reports.read(pilot, report_id, wanted))
-        if text is None:
-            raise _no_report(report_id)
-        if wanted == "json":
+        forms = (form,) if form else _accepted(accept)
+        for wanted in forms:
+            text = await rooms.store.run(partial(parts.reports.read, pilot, report_id, wanted))
+            if text is not None:
+                return _report_response(text, wanted, browser="text/html" in accept)
+        raise _no_report(report_id)
+
+
+def _accepted(accept: str) -> tuple[Form, ...]:
+    """The formats that may be sent, the best first: reports that were kept from before there were pages have none."""
+    if "text/html" in accept:
+        return "html", "json"
+    return ("md",) if "text/markdown" in accept else ("json",)
+
+
+def _report_response(text: str, form: Form, *, browser: bool) -> Response:
+    match form:
+        case "json":
             return Response(text, media_type="application/json")
-        # A browser would save Markdown to a file instead of showing it.
-        return Response(
-            text, media_type="text/plain; charset=utf-8" if "text/html" in accept else MARKDOWN_TYPE
-        )
+        case "html":
+            # The hash is of the style sheet as it was when the report was written.
+            style = text.partition("<style>")[2].partition("</style>")[0]
+            return HTMLResponse(text, headers={"Content-Security-Policy": policy_of(style)})
+        case "md":  # a browser would save Markdown to a file instead of showing it
+            return Response(text, media_type="text/plain; charset=utf-8" if browser else MARKDOWN_TYPE)
 
 
 def _known(snapshot: Snapshot, pilot: str) -> None:

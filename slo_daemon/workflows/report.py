@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from slo_daemon.core.courses import NO_COURSES
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.report import (
     PreviousReport,
@@ -15,11 +16,13 @@ from slo_daemon.core.report import (
     Unreadable,
     compose,
 )
+from slo_daemon.core.report_html import report_html
 from slo_daemon.core.report_json import previous_report, report_json
 from slo_daemon.core.report_markdown import report_markdown
 from slo_daemon.core.snapshot import Snapshot
 from slo_daemon.ports import ReportFiles, ReportSink, SinkError, Store, StoreError, Telemetry
 from slo_daemon.workflows.assess import Assessor
+from slo_daemon.workflows.courses import CourseReader
 
 log = structlog.get_logger(__name__)
 TRANSITIONS_READ = 500
@@ -27,7 +30,7 @@ TRANSITIONS_READ = 500
 
 @dataclass(frozen=True, slots=True)
 class WrittenReport:
-    """A report with its texts by format (`md`, `json`). `files` is None when there is no sink or it refused: `problem`."""
+    """A report with its texts by format (`md`, `html`, `json`). `files` is None when there is no sink or it refused: `problem`."""
 
     report: Report
     texts: Mapping[str, str]
@@ -36,15 +39,24 @@ class WrittenReport:
 
 
 class Reporter:
-    """Makes reports. Without a `sink` they are only returned, and nothing is known of earlier ones."""
+    """Makes reports. Without a `sink` they are only returned, and nothing is known of earlier ones; without `courses`
+    there is nothing to draw of the past.
+    """
 
     def __init__(
-        self, assessor: Assessor, store: Store, telemetry: Telemetry, sink: ReportSink | None = None
+        self,
+        assessor: Assessor,
+        store: Store,
+        telemetry: Telemetry,
+        sink: ReportSink | None = None,
+        *,
+        courses: CourseReader | None = None,
     ) -> None:
         self._assessor = assessor
         self._store = store
         self._telemetry = telemetry
         self._sink = sink
+        self._courses = courses
 
     def report_all(self, at: float, tally: SlotTally | None = None) -> tuple[WrittenReport, ...]:
         """One report for each pilot, as of `at` (Unix seconds). A refused report does not stop the others."""
@@ -67,10 +79,17 @@ class Reporter:
         transitions: Transitions | Unreadable,
         tally: SlotTally | None,
     ) -> WrittenReport:
+        courses = NO_COURSES if self._courses is None else self._courses.read(pilot, snapshot, at)
         report = compose(
-            pilot, snapshot, at, previous=self._previous(pilot), transitions=transitions, tally=tally
+            pilot,
+            snapshot,
+            at,
+            previous=self._previous(pilot),
+            transitions=transitions,
+            tally=tally,
+            courses=courses,
         )
-        texts = {"md": report_markdown(report), "json": json_text(report)}
+        texts = {"md": report_markdown(report), "html": report_html(report), "json": json_text(report)}
         if self._sink is None:
             return WrittenReport(report, texts)
         try:

@@ -44,6 +44,26 @@ def test_a_report_without_prometheus_is_inconclusive_and_ends_with_4(nobody: str
     markdown = look("report", nobody, "--output", "markdown")
     assert markdown.stdout.startswith("# ")
     assert "INCONCLUSIVE" in markdown.stdout
+    page = look("report", nobody, "--output", "html")
+    assert (page.exit_code, page.stdout[:15], page.stdout[-8:]) == (4, "<!doctype html>", "</html>\n")
+    assert "INCONCLUSIVE" in page.stdout
+
+
+def test_a_page_is_of_one_pilot_and_an_unknown_format_names_the_known_ones(
+    nobody: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(
+        PILOT.read_text(encoding="utf-8").replace("name: ecommerce-semantic-search", "name: other")
+    )
+    both = look("report", nobody, "--output", "html", "--spec", str(other))
+    assert both.exit_code == 2
+    assert "choose one with --pilot: " in both.stderr
+    chosen = look("report", nobody, "--output", "html", "--spec", str(other), "--pilot", "other")
+    assert chosen.stdout.startswith("<!doctype html>")
+    unknown = look("report", nobody, "--output", "pdf")
+    assert unknown.exit_code == 2
+    assert "'html'" in unknown.stderr
 
 
 def test_an_unknown_slo_or_pilot_is_told_with_those_that_exist(nobody: str) -> None:

@@ -1,11 +1,14 @@
-"""Two reports on the seed's pilot: the seed's healthy example, and a bad day after it."""
+"""Reports on the seed's pilot: the seed's healthy example, a bad day after it, and one with all of its past."""
 
 from dataclasses import replace
 
+from slo_daemon.core.courses import Courses, Opinion, Served
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.pilot.records import Severity
+from slo_daemon.core.pilot.satisfaction import satisfaction
 from slo_daemon.core.report import Report, SlotTally, Transitions, compose
 from slo_daemon.core.report_json import previous_report, report_json
+from slo_daemon.core.slo.course import Course, DaySeen, HourSeen, Spent
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.query import Failed, FailReason
 from slo_daemon.core.slo.state import Transition, TransitionReason
@@ -115,3 +118,60 @@ def bad_day_report() -> Report:
     )
     yesterday = previous_report(report_json(healthy_report(YESTERDAY)))
     return compose(pilot, snapshot, NOW, previous=yesterday, transitions=transitions)
+
+
+def rich_report() -> Report:
+    """The bad day with 30 days before it: gaps, parts, missed days, incidents, ratings, and a ramp that was served."""
+    report = bad_day_report()
+    courses = {view.instance.id: _course(place) for place, view in enumerate(report.views[:3])}
+    votes = [ratings_of(*[4] * (3 * week), *[5] * (4 * week), 2).votes for week in range(1, 6)]
+    opinions = [
+        Opinion(NOW - (4 - week) * 7 * DAY, found)
+        for week, one in enumerate(votes)
+        if (found := satisfaction(one)) is not None
+    ]
+    incidents = [
+        incident(1, Severity.CRITICAL, title="Index <lost> & found", resolution="restored", started_at=NOW - 12.4 * DAY),
+        incident(2, title="Slow shard", resolution="moved", started_at=NOW - 5 * DAY),
+        incident(3, Severity.INFO, title="Cache \"warming\"", started_at=NOW - 0.3 * DAY),
+    ]  # fmt: skip
+    served = [
+        Served(NOW - 6 * 3_600 * step, None if 30 < step < 36 else 0.05 if step > 90 else 0.098)
+        for step in range(119, -1, -1)
+    ]
+    return replace(report, courses=Courses(courses, tuple(opinions), tuple(incidents)), served=tuple(served))
+
+
+def _course(place: int) -> Course:
+    """A month of one SLO: of another height for each place, all alike otherwise."""
+    first, target = NOW - 30 * DAY, (0.05, 0.1, 0.999)[place]
+    worse = 1.4 if place < 2 else 0.997
+    hours = [
+        HourSeen(
+            NOW - 3_600 * step,
+            None
+            if 60 < step < 72
+            else target * (worse if step in (20, 21, 110) else 0.9 + 0.1 * (place == 2)),
+            0.5 if step > 150 else 1.0,
+        )
+        for step in range(167, -1, -1)
+    ]
+    days = [
+        DaySeen(
+            NOW - NOW % DAY - DAY * step,
+            {3: None, 4: False, 12: False, 20: None, 29: None}.get(step, True),
+            None if step in (3, 29) else target * (worse if step in (4, 12) else 0.9),
+            None if step in (3, 29) else 41_200.0,
+            {3: 0.0, 20: 0.97, 29: 0.0, 25: 0.4}.get(step, 1.0),
+        )
+        for step in range(29, -1, -1)
+    ]
+    spent = [
+        Spent(
+            first + 6 * 3_600 * step,
+            None if 70 < step < 78 else 1.0 - 0.003 * step - (0.3 if step > 40 else 0.0),
+            sure=step > 20,
+        )
+        for step in range(121)
+    ]
+    return Course(tuple(hours), tuple(days), tuple(spent))

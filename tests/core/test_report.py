@@ -24,6 +24,7 @@ from slo_daemon.core.report import (
     compose,
     report_id,
 )
+from slo_daemon.core.report_html import report_html
 from slo_daemon.core.report_json import previous_report, report_json
 from slo_daemon.core.report_markdown import report_markdown
 from slo_daemon.core.slo.objective import Level
@@ -31,7 +32,7 @@ from slo_daemon.core.slo.state import Transition, TransitionReason
 from slo_daemon.core.slo.window import Slot
 from slo_daemon.core.snapshot import SourceView
 from slo_daemon.workflows.report import json_text
-from tests.core.scenarios import YESTERDAY, bad_day_report, healthy_report
+from tests.core.scenarios import YESTERDAY, bad_day_report, healthy_report, rich_report
 from tests.core.test_markdown import PAYLOADS
 from tests.factories import (
     DAY,
@@ -57,7 +58,8 @@ SECTIONS = [
     "Decisions of people",
     "Incidents", "User feedback", "What changed", "Contacts", "Data coverage",
 ]  # fmt: skip
-REPORTS = {"healthy": healthy_report, "bad_day": bad_day_report}
+REPORTS = {"healthy": healthy_report, "bad_day": bad_day_report, "rich": rich_report}
+RENDERED = {"md": report_markdown, "html": report_html, "json": json_text}
 NO_TRANSITIONS = Transitions(())
 
 
@@ -66,12 +68,12 @@ def section(report: Report, heading: str) -> str:
     return report_markdown(report).split(f"\n## {heading}\n\n")[1].split("\n\n## ")[0]
 
 
-@pytest.mark.parametrize("form", ["md", "json"])
+@pytest.mark.parametrize("form", RENDERED)
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_is_what_it_was(name: str, form: str) -> None:
     """After a wanted change: WRITE_GOLDEN=1 pytest tests/core/test_report.py, and read the difference."""
     report = REPORTS[name]()
-    text = report_markdown(report) if form == "md" else json_text(report)
+    text = RENDERED[form](report)
     file = GOLDEN / f"{name}.{form}"
     if os.environ.get("WRITE_GOLDEN"):
         file.write_text(text, encoding="utf-8")
@@ -81,8 +83,8 @@ def test_a_report_is_what_it_was(name: str, form: str) -> None:
 @pytest.mark.parametrize("name", REPORTS)
 def test_the_same_inputs_give_the_same_bytes(name: str) -> None:
     first, second = REPORTS[name](), REPORTS[name]()
-    assert report_markdown(first) == report_markdown(second)
-    assert json_text(first) == json_text(second)
+    for render in RENDERED.values():
+        assert render(first) == render(second)
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 
+from slo_daemon.core.report_style import policy_of
 from slo_daemon.core.shapes import assessment_json, evaluation_json
 from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.objective import Level
@@ -135,7 +136,8 @@ def test_before_the_first_assessment_there_is_no_verdict_rather_than_a_guess(vis
 @pytest.fixture
 def reported(house: House, visitor: Visitor) -> Visitor:
     for day in ("14", "15"):
-        texts = {"md": f"# Day {day}\n\n\u2713 <b>", "json": f'{{"day": {day}}}'}
+        page = f"<!doctype html><style>p {{}}</style><p>Day {day}"
+        texts = {"md": f"# Day {day}\n\n\u2713 <b>", "html": page, "json": f'{{"day": {day}}}'}
         house.shelf.write(PILOT, f"2027-01-{day}T08-00-00Z", texts)
     return visitor
 
@@ -157,7 +159,9 @@ def test_a_pilot_without_reports_has_an_empty_list(visitor: Visitor) -> None:
         ("?format=md", "*/*", "text/markdown; charset=utf-8", "# Day"),
         ("?format=json", "text/markdown", "application/json", '{"day"'),
         ("?format=md", "text/html,application/xhtml+xml,*/*;q=0.8", "text/plain; charset=utf-8", "# Day"),
-        ("", "text/html,*/*", "application/json", '{"day"'),
+        ("", "text/html,*/*", "text/html; charset=utf-8", "<!doctype html>"),
+        ("?format=html", "*/*", "text/html; charset=utf-8", "<!doctype html>"),
+        ("?format=json", "text/html,*/*", "application/json", '{"day"'),
     ],
 )
 def test_a_report_comes_in_the_format_that_was_asked_for(
@@ -172,7 +176,23 @@ def test_a_report_comes_in_the_format_that_was_asked_for(
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("form", ["html", "MD", "", "../md", "md%00"])
+def test_the_page_of_a_report_may_use_its_own_style_sheet_and_nothing_else(reported: Visitor) -> None:
+    policy = reported.get(f"{REPORTS}/latest?format=html").headers["Content-Security-Policy"]
+
+    assert policy == policy_of("p {}")
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+
+
+def test_a_browser_gets_json_of_a_report_that_was_kept_without_a_page(house: House, visitor: Visitor) -> None:
+    house.shelf.write(PILOT, "2027-01-13T08-00-00Z", {"md": "# Old", "json": '{"day": 13}'})
+
+    answer = visitor.get(f"{REPORTS}/latest", headers={"Accept": "text/html,*/*"})
+
+    assert answer.headers["Content-Type"] == "application/json"
+    assert visitor.get(f"{REPORTS}/latest?format=html").status_code == 404
+
+
+@pytest.mark.parametrize("form", ["HTML", "MD", "", "../md", "md%00"])
 def test_another_format_is_refused(reported: Visitor, form: str) -> None:
     assert reported.get(f"{REPORTS}/latest?format={form}").status_code == 422
 

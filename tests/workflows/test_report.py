@@ -76,7 +76,7 @@ def test_every_pilot_gets_its_report_in_both_formats(sink: ReportSink) -> None:
     for one in written:
         assert one.files is not None
         assert one.files.id == "2026-11-22T10-00-00Z"
-        for form in ("md", "json"):
+        for form in ("md", "html", "json"):
             assert sink.read(one.report.pilot.name, "latest", form) == one.texts[form]
         assert json.loads(one.texts["json"])["verdict"] == "READY"
     assert world.told.named("report_written") == [(NOW,)]
@@ -125,7 +125,7 @@ def test_without_a_sink_the_texts_are_returned_and_nothing_is_claimed_to_be_writ
     world = World(PLAIN)
     written = world.report()
     assert (written.files, written.problem) == (None, "")
-    assert set(written.texts) == {"md", "json"}
+    assert set(written.texts) == {"md", "html", "json"}
     assert world.told.named("report_written") == []
 
 

@@ -4,11 +4,10 @@ States are told by pattern and word beside the colour, and by a title on each of
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from html import escape
 
 from slo_daemon.core.backtest.lanes import Lane, Section, Segment, Tone, bucketed, sections
 from slo_daemon.core.backtest.story import Backtest
+from slo_daemon.core.plots.drawing import Scale, midnights, number, quote, say_date
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.slo.phrases import say_minute, visible
 
@@ -20,7 +19,6 @@ _LONGEST_NAME = 50  # characters
 _MOST_SEGMENTS = 600  # of one lane; with more of them the gravest of each part of the time is drawn
 _NARROWEST = 1.5  # pixels: what lasted a slot is still seen in a month
 _MOST_DATES = 12
-_DAY = 86_400
 _STYLE = """
 text { font: 12px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1c2330 }
 .paper { fill: #ffffff } .rule { stroke: #d5dae2; stroke-width: 1 } .track { fill: #f3f5f8 }
@@ -67,12 +65,12 @@ def timeline_svg(backtest: Backtest) -> str:
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="graphics-document" aria-labelledby="title about">',
-        f'<title id="title">{escape(title)}</title>',
-        f'<desc id="about">{escape(about)}</desc>',
+        f'<title id="title">{quote(title)}</title>',
+        f'<desc id="about">{quote(about)}</desc>',
         f"<style>{_STYLE}</style>",
         f"<defs>{_PATTERNS}</defs>",
         f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
-        f'<text class="head" x="{MARGIN}" y="24">{escape(title)}</text>',
+        f'<text class="head" x="{MARGIN}" y="24">{quote(title)}</text>',
         *_legend(),
         *_axis(backtest, top, height - 24),
     ]
@@ -86,40 +84,41 @@ def timeline_svg(backtest: Backtest) -> str:
 def _legend() -> Iterator[str]:
     x = float(MARGIN)
     for tone, word in _LEGEND:
-        yield f'<rect {_FILLS[tone]} x="{_n(x)}" y="36" width="22" height="{BAR}" rx="2"/>'
-        yield f'<text class="faint" x="{_n(x + 28)}" y="47">{word}</text>'
+        yield f'<rect {_FILLS[tone]} x="{number(x)}" y="36" width="22" height="{BAR}" rx="2"/>'
+        yield f'<text class="faint" x="{number(x + 28)}" y="47">{word}</text>'
         x += 28 + _LETTER * len(word) + 24
 
 
 def _axis(backtest: Backtest, top: int, bottom: int) -> Iterator[str]:
     """A line for each midnight, and a date where there is room."""
-    days = range(-int(-backtest.start // _DAY) * _DAY, int(backtest.end) + 1, _DAY)
+    days = midnights(backtest.start, backtest.end)
     each = max(1, -(-len(days) // _MOST_DATES))
-    for number, day in enumerate(days):
-        if number % each == 0 or len(days) <= 3 * _MOST_DATES:
+    for place, day in enumerate(days):
+        if place % each == 0 or len(days) <= 3 * _MOST_DATES:
             x = _x(day, backtest)
-            yield f'<path class="rule" d="M{_n(x)},{top - 6} V{bottom}"/>'
-            if number % each == 0:
-                shown = f"{datetime.fromtimestamp(day, UTC):%b %d}"
+            yield f'<path class="rule" d="M{number(x)},{top - 6} V{bottom}"/>'
+            if place % each == 0:
                 end = x > WIDTH - 2 * MARGIN  # the last one would be cut off
-                place = f'x="{_n(WIDTH - MARGIN if end else x)}" text-anchor="{"end" if end else "middle"}"'
-                yield f'<text class="faint" {place} y="{top - 10}">{shown}</text>'
+                where = (
+                    f'x="{number(WIDTH - MARGIN if end else x)}" text-anchor="{"end" if end else "middle"}"'
+                )
+                yield f'<text class="faint" {where} y="{top - 10}">{say_date(day)}</text>'
 
 
 def _section(part: Section, backtest: Backtest, y: int) -> Iterator[str]:
-    heading = escape(visible(part.heading))
+    heading = quote(part.heading)
     yield f'<g role="graphics-object" aria-label="{heading}">'
     yield f'<text class="head" x="{MARGIN}" y="{y + 22}">{heading}</text>'
-    for number, lane in enumerate(part.lanes):
-        yield from _lane(lane, backtest, y + HEADING + number * ROW)
+    for row, lane in enumerate(part.lanes):
+        yield from _lane(lane, backtest, y + HEADING + row * ROW)
     yield "</g>"
 
 
 def _lane(lane: Lane, backtest: Backtest, y: int) -> Iterator[str]:
     name = visible(lane.name)
     short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-    yield f'<g role="graphics-object" aria-label="{escape(name)}">'
-    yield f'<text x="{MARGIN}" y="{y + 11}">{escape(short)}<title>{escape(name)}</title></text>'
+    yield f'<g role="graphics-object" aria-label="{quote(name)}">'
+    yield f'<text x="{MARGIN}" y="{y + 11}">{quote(short)}<title>{quote(name)}</title></text>'
     yield f'<rect class="track" x="{LABEL + MARGIN}" y="{y}" width="{_PLOT}" height="{BAR}"/>'
     segments = _drawn(lane, backtest)
     for segment in sorted(segments, key=lambda one: one.tone):  # the grave ones on top
@@ -153,8 +152,8 @@ def _segment(segment: Segment, backtest: Backtest, y: int) -> Iterator[str]:
     if segment.detail:
         said += f": {visible(segment.detail)}"
     yield (
-        f'<rect role="graphics-symbol" aria-label="{escape(said)}" {_FILLS[segment.tone]} x="{_n(x)}" y="{y}" '
-        f'width="{_n(width)}" height="{BAR}"><title>{escape(said)}</title></rect>'
+        f'<rect role="graphics-symbol" aria-label="{quote(said)}" {_FILLS[segment.tone]} x="{number(x)}" y="{y}" '
+        f'width="{number(width)}" height="{BAR}"><title>{quote(said)}</title></rect>'
     )
     inside = next((t for t in (segment.word, segment.symbol) if width > _LETTER * len(t) + 6), "")
     if inside:
@@ -163,18 +162,14 @@ def _segment(segment: Segment, backtest: Backtest, y: int) -> Iterator[str]:
         if plain:  # no pattern behind letters
             room = _LETTER * len(inside) + 4
             yield (
-                f'<rect class="{plain}" aria-hidden="true" x="{_n(x + (width - room) / 2)}" y="{y}" '
-                f'width="{_n(room)}" height="{BAR}"/>'
+                f'<rect class="{plain}" aria-hidden="true" x="{number(x + (width - room) / 2)}" y="{y}" '
+                f'width="{number(room)}" height="{BAR}"/>'
             )
         yield (
-            f'<text class="mark{dark}" aria-hidden="true" x="{_n(x + width / 2)}" y="{y + 11}">'
-            f"{escape(inside)}</text>"
+            f'<text class="mark{dark}" aria-hidden="true" x="{number(x + width / 2)}" y="{y + 11}">'
+            f"{quote(inside)}</text>"
         )
 
 
 def _x(at: float, backtest: Backtest) -> float:
-    return LABEL + MARGIN + _PLOT * (at - backtest.start) / (backtest.end - backtest.start)
-
-
-def _n(number: float) -> str:
-    return f"{number:.2f}".rstrip("0").rstrip(".")
+    return Scale(backtest.start, backtest.end, LABEL + MARGIN, LABEL + MARGIN + _PLOT)(at)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from slo_daemon.core.slo.book import Entry
 from slo_daemon.core.slo.chunk_table import Table
 from slo_daemon.core.slo.edge_windows import sums_where
+from slo_daemon.core.slo.hours import Hours, hours_of
 from slo_daemon.core.slo.ledger import Group, Ledger
 from slo_daemon.core.slo.query import Form, Labels
 from slo_daemon.core.slo.window import BudgetWindow
@@ -40,6 +41,10 @@ class Sight:
             for group, columns in self._ledger.groups(key, by).items()
             if table.newest([place for _, place in columns]) >= since
         }
+
+    def hours(self, key: str, columns: Group, ends: Sequence[int]) -> Hours:
+        """The hours that end at `ends`, one by one."""
+        return hours_of(self._ledger.table(key), key, columns, ends)
 
     def newest(self, key: str, columns: Group) -> float:
         """The end of the newest chunk with a row; 0.0 when there is none."""

@@ -1,0 +1,265 @@
+"""The charts of a report: its values put into the shape that each chart takes, with a caption."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from functools import partial
+
+from slo_daemon.core.courses import planned_of, with_gaps
+from slo_daemon.core.html import Html, Node, el
+from slo_daemon.core.pilot.pilot import FeedbackMetric
+from slo_daemon.core.pilot.records import Records, Severity
+from slo_daemon.core.pilot.satisfaction import HIGHEST, LOWEST
+from slo_daemon.core.pilot.trials import Trial
+from slo_daemon.core.plots.burn_down import BurnDown, burn_down
+from slo_daemon.core.plots.burn_rates import burn_rates
+from slo_daemon.core.plots.calendar import DayCell, DayState, calendar
+from slo_daemon.core.plots.frame import Mark, Point, known
+from slo_daemon.core.plots.intervals import Estimate, Level, band
+from slo_daemon.core.plots.latency import Latencies, Threshold, latency
+from slo_daemon.core.plots.ramp import RampCourse, ramp
+from slo_daemon.core.plots.ratings import distribution
+from slo_daemon.core.plots.sparkline import sparkline
+from slo_daemon.core.quantity import UNITS
+from slo_daemon.core.report import Report
+from slo_daemon.core.slo.budget import FULL_COVERAGE
+from slo_daemon.core.slo.course import Course, DaySeen
+from slo_daemon.core.slo.objective import Objective
+from slo_daemon.core.slo.phrases import say_count, say_left, say_name, say_share, say_value
+from slo_daemon.core.slo.query import Absent, Failed
+from slo_daemon.core.slo.sli import LatencyShare, Quantile
+from slo_daemon.core.slo.sli.histogram import Buckets, read_buckets
+from slo_daemon.core.snapshot import SloView
+
+DAY = 86_400
+_GRAVE = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+_NO_COURSE = Course()
+_SHORT = 9 * 7  # days
+
+
+def marks_of(report: Report) -> tuple[Mark, ...]:
+    """Incidents, for the axes of time."""
+    return tuple(
+        Mark(one.started_at, one.resolved_at, _GRAVE[one.severity], one.title)
+        for one in report.courses.incidents
+    )
+
+
+def sparkline_of(report: Report, place: int, view: SloView) -> Node:
+    """The value by hour over the last week, for the table. `place`: of the SLO in the report, for ids."""
+    objective = view.instance.slo.objective
+    points = [Point(one.end, one.value, one.coverage >= FULL_COVERAGE) for one in _course(report, view).hours]
+    if not known(points):
+        return "no history yet"
+    title = f"{say_name(view.instance)}: value by hour, last 7 days"
+    target = objective.target.base
+    return Html(sparkline(f"spark-{place}", title, points, partial(_say, objective), target=target))
+
+
+def budget_charts(report: Report) -> list[Html]:
+    """A burn-down for each budget."""
+    marks = marks_of(report)
+    return [
+        _figure(
+            f"{say_name(view.instance)}, left of {budget.policy.window}: {say_left(budget)}",
+            burn_down(
+                f"budget-{place}",
+                f"{say_name(view.instance)}: error budget",
+                BurnDown(
+                    [Point(one.at, one.left, one.sure) for one in _course(report, view).spent],
+                    budget.policy.window.start(view.evaluation.slot.time),
+                    view.evaluation.slot.time,
+                    budget.exhausted_at,
+                ),
+                marks,
+            ),
+        )
+        for place, view in enumerate(report.views)
+        if view.evaluation is not None and (budget := view.evaluation.budget) is not None
+    ]
+
+
+def day_charts(report: Report) -> list[Html]:
+    """A calendar for each SLO of which a day was seen."""
+    return [
+        _figure(
+            say_name(view.instance),
+            calendar(
+                f"days-{place}",
+                f"{say_name(view.instance)}: days",
+                [_cell(view.instance.slo.objective, day) for day in days],
+            ),
+        )
+        for place, view in enumerate(report.views)
+        if (days := _course(report, view).days)
+    ]
+
+
+def are_short(report: Report) -> bool:
+    """Whether all calendars are small enough for more of them beside each other."""
+    return all(len(one.days) <= _SHORT for one in report.courses.slos.values())
+
+
+def _cell(objective: Objective, day: DaySeen) -> DayCell:
+    if day.met is False:
+        state = DayState.MISSED
+    elif day.coverage <= 0.0 or (day.met is None and day.value is None):
+        state = DayState.UNSEEN
+    elif day.met is None or day.coverage < FULL_COVERAGE:
+        state = DayState.PARTLY
+    else:
+        state = DayState.MET
+    told = [
+        "" if day.value is None else _say(objective, day.value),
+        "" if day.total is None else say_count(day.total, "event"),
+        f"{say_share(day.coverage)} of the day so far seen" if 0.0 < day.coverage < 1.0 else "",
+    ]
+    return DayCell(_date(day.start), state, ", ".join(filter(None, told)))
+
+
+def burn_charts(report: Report) -> list[Html]:
+    """The pairs of each SLO that has some."""
+    return [
+        _figure(
+            say_name(view.instance),
+            burn_rates(
+                f"burn-{place}",
+                f"{say_name(view.instance)}: burn rates",
+                view.evaluation.burn_rates,
+                alerts=burn.alerts,
+            ),
+        )
+        for place, view in enumerate(report.views)
+        if view.evaluation is not None and (burn := view.instance.slo.burn) is not None and burn.pairs
+    ]
+
+
+def latency_charts(report: Report) -> list[Html]:
+    """Buckets and thresholds of each SLO that stands on a histogram."""
+    found = []
+    for place, view in enumerate(report.views):
+        indicator, evaluation = view.instance.slo.indicator, view.evaluation
+        if not isinstance(indicator, LatencyShare | Quantile) or evaluation is None:
+            continue
+        reading = evaluation.readings.get("buckets")
+        if reading is None or isinstance(reading, Failed | Absent):
+            continue
+        buckets = read_buckets(reading)
+        if not isinstance(buckets, Buckets):
+            continue
+        name = say_name(view.instance)
+        seen, objective = _latencies(view, indicator, buckets), view.instance.slo.objective
+        unit = objective.unit if isinstance(indicator, Quantile) else UNITS["ms"]
+        svg = latency(f"latency-{place}", f"{name}: latency by bucket", seen, partial(say_value, unit=unit))
+        found.append(
+            _figure(f"{name}: {say_count(buckets.total, 'request')} in {view.instance.slo.window}", svg)
+        )
+    return found
+
+
+def _latencies(view: SloView, indicator: LatencyShare | Quantile, buckets: Buckets) -> Latencies:
+    if isinstance(indicator, LatencyShare):
+        return Latencies(buckets.edges, buckets.counts, [Threshold("threshold", indicator.threshold, 0)])
+    objective = view.instance.slo.objective
+    lines = [
+        Threshold(name, quantity.base, grave)
+        for grave, (name, quantity) in enumerate(
+            (("target", objective.target), ("warning", objective.warning), ("critical", objective.critical))
+        )
+        if quantity is not None
+    ]
+    _, lower, upper = buckets.quantile(indicator.q)
+    return Latencies(buckets.edges, buckets.counts, lines, (f"p{indicator.q * 100:g}", lower, upper))
+
+
+def ramp_charts(report: Report) -> list[Html]:
+    """The ramp as planned and as served."""
+    planned = planned_of(report.pilot)
+    if not planned:
+        return []
+    start = planned[0][0]
+    course = RampCourse(
+        planned,
+        [Point(one.at, one.share) for one in with_gaps(report.served, report.at)],
+        start,
+        max(start + report.pilot.duration.total_seconds(), start + DAY),
+        report.at,
+    )
+    return [
+        _figure("Share of users over the pilot", ramp("ramp", "Share of users", course, marks_of(report)))
+    ]
+
+
+def lift_chart(report: Report, place: int, trial: Trial) -> list[Html]:
+    """The lift as it stood at the end of each day."""
+    estimates = [
+        Estimate(
+            datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY, one.point, one.interval
+        )
+        for day, one in trial.outcome.by_day
+    ]
+    levels = [Level("no lift", 0.0, "plot-axis"), Level("target", trial.metric.objective.target.base)]
+    svg = band(
+        f"lift-{place}", f"{trial.metric.name}: lift", estimates, _say_change, levels, marks_of(report)
+    )
+    sure = f"{100 * (1 - trial.outcome.lift.alpha):g} %"
+    return [_figure(f"{trial.metric.name}: lift with its always-valid {sure} interval", svg)]
+
+
+def rating_charts(report: Report) -> list[Html]:
+    """The mean of all ratings as it stood, and how many there are of each."""
+    records = report.assessment.records
+    if not isinstance(records, Records) or not records.ratings.count:
+        return []
+    wanted = [
+        Level("wanted", metric.objective.target.base)
+        for metric in report.pilot.success_metrics
+        if isinstance(metric.source, FeedbackMetric)
+    ]
+    estimates = [
+        Estimate(
+            one.at,
+            one.satisfaction.mean,
+            one.satisfaction.interval,
+            say_count(one.satisfaction.votes, "vote"),
+        )
+        for one in report.courses.opinions
+    ]
+    over_time = band(
+        "satisfaction", "Mean rating over time", estimates, lambda r: f"{r:.2f}", wanted, marks_of(report)
+    )
+    votes = distribution("votes", "Votes by rating", records.ratings.votes.counts)
+    return [
+        _figure("Mean of all votes so far, with its 95 % interval", over_time),
+        _figure(f"Votes from {LOWEST:.0f} to {HIGHEST:.0f}", votes),
+    ]
+
+
+def _figure(caption: Node, svg: str) -> Html:
+    return el("figure", el("figcaption", caption), Html(svg))
+
+
+def grid(figures: Sequence[Html], kind: str = "") -> Html | None:
+    """Figures beside each other, as many as there is room for. `kind`: a class of the style sheet."""
+    return el("div", figures, class_=f"charts {kind}".strip()) if figures else None
+
+
+def _course(report: Report, view: SloView) -> Course:
+    return report.courses.slos.get(view.instance.id, _NO_COURSE)
+
+
+def _say(objective: Objective, value: float) -> str:
+    points = (objective.target, objective.warning, objective.critical)
+    return say_value(value, objective.unit, [point.base for point in points if point is not None])
+
+
+def _say_change(value: float) -> str:
+    """`+14.2 %`; `unbounded` where there is no end."""
+    return "unbounded" if abs(value) == float("inf") else f"{100 * value:+.3g} %"
+
+
+def _midnight(day: date) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+
+
+def _date(at: float) -> date:
+    return datetime.fromtimestamp(at, UTC).date()
