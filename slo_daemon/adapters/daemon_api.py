@@ -4,6 +4,7 @@ A write carries an Idempotency-Key and is repeated with the same key while the d
 however often it arrives, it is recorded once.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any
@@ -19,6 +20,7 @@ TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two bytes of the answer
 IMPORT_TIMEOUT = (5.0, 120.0)
 QUICK_TIMEOUT = (0.5, 1.0)  # somebody waits for a completion
 LONGEST_WAIT = 5.0  # seconds between two attempts
+_JUDGED = re.compile(r'^pilot_gate_verdict\{(?:.*,)?pilot="([a-z0-9-]+)"', re.MULTILINE)
 _AGAIN = frozenset({429, 503})
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
@@ -107,12 +109,13 @@ class DaemonApi:
             raise self._stranger()
         return found
 
-    def documents(self) -> list[str]:
-        """Names of the documents whose SLOs it evaluates: pilots, and those of kind Slos. Asked once, with little patience."""
-        found = self._send("GET", "/api/v1/slos", timeout=QUICK_TIMEOUT, attempts=1).get("slos")
-        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise self._stranger()
-        return list(dict.fromkeys(str(one.get("pilot")) for one in found))
+    def pilots(self) -> list[str]:
+        """Names of the pilots that are judged, as its metrics have them. Asked once, with little patience."""
+        try:
+            answer = self._session.get(f"{self._url}/metrics", timeout=QUICK_TIMEOUT, allow_redirects=False)
+        except requests.RequestException as error:
+            raise DaemonUnreachableError(f"cannot reach {self._url} ({_said(error)})") from None
+        return list(dict.fromkeys(_JUDGED.findall(answer.text))) if answer.ok else []
 
     def import_file(self, pilot: str, what: str, content: bytes, media_type: str, key: str) -> Json:
         """How many rows of a file were recorded. `what`: `incidents` or `feedback`; `key`: of the content."""
@@ -152,11 +155,10 @@ class DaemonApi:
         path: str,
         *,
         timeout: tuple[float, float] = TIMEOUT,
-        attempts: int = ATTEMPTS,
         **options: Any,
     ) -> Json:
         last = ""
-        for attempt in range(attempts):
+        for attempt in range(ATTEMPTS):
             try:
                 answer = self._session.request(
                     method, f"{self._url}{path}", timeout=timeout, allow_redirects=False, **options
@@ -171,7 +173,7 @@ class DaemonApi:
                     return self._read(answer)
                 last = f"{self._url} does not take it now ({_problem_text(answer)})"
                 pause = _retry_after(answer, 0.5 * 2**attempt)
-            if attempt + 1 < attempts:
+            if attempt + 1 < ATTEMPTS:
                 self._wait(min(pause, LONGEST_WAIT))
         raise DaemonUnreachableError(f"{last}; is `slo-daemon run` there, and is --url right?")
 

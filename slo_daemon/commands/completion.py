@@ -28,7 +28,7 @@ def pilot_names(ctx: typer.Context, incomplete: str) -> list[str]:
     with suppress(DaemonRefusedError, DaemonUnreachableError, ValueError):
         daemon = DaemonApi(str(ctx.params.get("url") or ""))
         try:
-            return _beginning(daemon.documents(), incomplete)
+            return _beginning(daemon.pilots(), incomplete)
         finally:
             daemon.close()
     return []

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from slo_daemon.adapters.gauges import MetricsPage, SelfMetrics
 from tests.terminals import PATIENCE, PROGRAM, in_pipe, on_terminal
+from tests.web.house import NOW, PILOT, House
 
 PILOTS = Path(__file__).parents[2] / "config" / "pilots"
 NOBODY = "http://127.0.0.1:1"
@@ -55,6 +57,17 @@ def test_what_bash_is_offered(line: str, expected: list[str]) -> None:
     assert offered(line) == expected
 
 
+@pytest.mark.parametrize(
+    "command", ["gate --url {url} ", "ramp --url {url} s", "incident list --url {url} --pilot "]
+)
+def test_names_of_pilots_come_from_the_running_daemon(command: str) -> None:
+    """Of pilots only: documents that hold SLOs alone have no gates."""
+    house = House()
+    house.payload = MetricsPage(SelfMetrics()).render(house.current, NOW)
+    with house.open() as visitor:
+        assert offered("slo-daemon " + command.format(url=visitor.url)) == [PILOT]
+
+
 def test_zsh_and_fish_are_offered_words_with_what_they_mean() -> None:
     zsh = run({"_TYPER_COMPLETE_ARGS": "slo-daemon back", "_SLO_DAEMON_COMPLETE": "complete_zsh"})
     assert re.search(r'"backtest":"Replay the same files', zsh)
@@ -99,3 +112,39 @@ def test_tab_in_a_real_bash_writes_the_rest_of_the_word(tmp_path: Path) -> None:
         bash.until("ready> ")
         bash.type("slo-daemon gate x --gate prom\t")
         bash.until("--gate promote")
+
+
+def test_tab_in_a_real_zsh_writes_the_rest_of_the_word(tmp_path: Path) -> None:
+    script = tmp_path / "completion"
+    script.write_text(run({"_SLO_DAEMON_COMPLETE": "source_zsh"}))
+    plain = {"PS1": "ready> ", "TERM": "vt100", "ZDOTDIR": str(tmp_path)}
+    with on_terminal([shell_of("zsh"), "-f", "-i"], plain) as zsh:
+        zsh.until("ready> ")
+        zsh.type(f"autoload -U compinit; compinit -u -D; source {script}; echo loa''ded\n")
+        zsh.until("loaded\r\n")
+        zsh.until("ready> ")
+        zsh.type("slo-daemon gate x --gate prom\t")
+        zsh.until("prom")
+        zsh.until("ote")
+
+
+def test_a_real_fish_offers_the_rest_of_the_word(tmp_path: Path) -> None:
+    script = tmp_path / "completion"
+    script.write_text(run({"_SLO_DAEMON_COMPLETE": "source_fish"}))
+    asked = f"source {script}; complete -C 'slo-daemon gate x --gate prom'"
+    done = in_pipe([shell_of("fish"), "--no-config", "-c", asked], {"HOME": str(tmp_path)})
+    assert done.stdout.split() == ["promote"], done.stderr
+
+
+def test_installing_finds_the_shell_and_writes_what_it_reads_at_its_start(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path)}
+    done = in_pipe([shell_of("bash"), "-c", "slo-daemon --install-completion; true"], home)
+    assert "completion installed" in done.stdout, done.stderr
+    plain = home | {"TERM": "dumb", "INPUTRC": "/dev/null"}
+    with on_terminal(
+        [shell_of("bash"), "--noprofile", "--rcfile", tmp_path / ".bashrc", "-i"], plain
+    ) as bash:
+        bash.type("echo loa''ded\n")  # whatever prompt the system gives it
+        bash.until("loaded\r\n")
+        bash.type("slo-daemon backf\t")
+        bash.until("slo-daemon backfill")
