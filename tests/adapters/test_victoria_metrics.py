@@ -12,7 +12,7 @@ import yaml
 from slo_daemon.adapters.prometheus import PrometheusSource
 from slo_daemon.adapters.prometheus_rules import RuleOptions, rule_text
 from slo_daemon.core.slo.query import FailReason
-from slo_daemon.demo.openmetrics import scrape_times, steady_gauge
+from slo_daemon.demo.openmetrics import scrape_times, steady_counter, steady_gauge
 from slo_daemon.ports import SourceError
 from tests.adapters.conftest import SourceOf, World
 from tests.victoria_metrics import VictoriaMetricsServer, victoria_metrics
@@ -57,6 +57,20 @@ def test_a_limit_is_named(small: VictoriaMetricsServer, source_of: SourceOf) -> 
     error = failure(source_of(small.url), f'x{{a="{"x" * 16_384}"}}')
     assert (error.reason, error.permanent) == (FailReason.EXECUTION, True)
     assert "-search.maxQueryLen" in error.detail
+
+
+def test_a_range_up_to_now_ends_with_what_is_true_now(
+    small: VictoriaMetricsServer, source_of: SourceOf
+) -> None:
+    """In steps of less than a minute it repeats for its last half minute what held before, and leaves a single time out."""
+    now = float(int(time.time()))
+    small.load([steady_counter("events_total", {}, scrape_times(now - 3600, now, 5.0), 10.0)])
+    source = source_of(small.url)
+    for promql in ("sum(last_over_time(events_total[5s]))", "sum(increase(events_total[5m]))"):
+        (true,) = source.query(promql, now, 10.0).rows
+        for start, step in ((now, 1.0), (now, 300.0), (now - 60, 60.0), (now - 3000, 300.0)):
+            (row,) = source.query_range(promql, start, now, step, 10.0).rows
+            assert (row.times[-1], row.values[-1]) == (now, true.value)
 
 
 def test_frozen_it_is_left_at_the_deadline_and_killed_it_cannot_be_connected_to(

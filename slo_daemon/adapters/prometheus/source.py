@@ -18,6 +18,7 @@ _PAUSE = 0.1  # seconds before the second try, and up to as much again
 # VictoriaMetrics moves what is asked about the last 30 s into the past, and ranges onto its own grid, unless it is told not
 # to use its cache. Nobody else knows the parameter.
 _AS_ASKED = {"nocache": "1"}
+_LONG_STEP = 60.0  # seconds
 _LEAST = 0.05  # seconds; with less left there is no point in a second try
 
 
@@ -71,7 +72,9 @@ class PrometheusSource:
     def query_range(self, promql: str, start: float, end: float, step: float, deadline: float) -> RangeReply:
         """`query` at each step from `start` to `end`; at most `deadline` seconds in total. Raises SourceError."""
         times = range_times(start, end, step)
-        stride = round(step * 1000) / 1000  # as `times` has it
+        # as `times` has it; any will do for a single time, but with less than a minute VictoriaMetrics answers for its
+        # last half minute what held before
+        stride = round(step * 1000) / 1000 if len(times) > 1 else max(step, _LONG_STEP)
         form = {
             "query": promql,
             "start": f"{times[0]:.3f}",
