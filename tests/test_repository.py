@@ -211,6 +211,7 @@ HOUSE = {
     "core/slo": [
         "step",
         "measure",
+        "course",
         "state",
         "streak",
         "evaluation",
@@ -220,6 +221,7 @@ HOUSE = {
         "tallies",
         "sight",
         "edge_windows",
+        "hours",
         "book",
         "ledger",
         "chunk_table",
