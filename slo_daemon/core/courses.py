@@ -8,9 +8,10 @@ from math import ceil
 from statistics import median
 
 from slo_daemon.core.pilot.measures import first_midnight
-from slo_daemon.core.pilot.pilot import Pilot
+from slo_daemon.core.pilot.pilot import Pilot, SplitKind
 from slo_daemon.core.pilot.records import Incident
 from slo_daemon.core.pilot.satisfaction import Satisfaction
+from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.slo.budget_points import crowded, step_at
 from slo_daemon.core.slo.course import Course
 
@@ -98,4 +99,16 @@ def planned_of(pilot: Pilot) -> tuple[tuple[float, float], ...]:
         share = pilot.ramp.scheduled(pilot.start, day)
         if not found or found[-1][1] != share:
             found.append((datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp(), share))
+    return tuple(found)
+
+
+def counted_of(trial: Trial) -> tuple[Served, ...]:
+    """The share of treatment among the users of each day, at noon; empty where the split does not follow the ramp."""
+    if trial.experiment.split.kind is not SplitKind.RAMP:
+        return ()
+    found = []
+    for stratum in trial.strata:
+        users = stratum.treatment.exposed + stratum.control.exposed
+        noon = datetime(stratum.day.year, stratum.day.month, stratum.day.day, 12, tzinfo=UTC).timestamp()
+        found.append(Served(noon, stratum.treatment.exposed / users if users > 0.0 else None))
     return tuple(found)

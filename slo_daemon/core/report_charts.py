@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
-from slo_daemon.core.courses import planned_of, with_gaps
+from slo_daemon.core.courses import counted_of, planned_of, with_gaps
 from slo_daemon.core.html import Html, Node, el
 from slo_daemon.core.pilot.pilot import FeedbackMetric
 from slo_daemon.core.pilot.records import Records, Severity
@@ -183,6 +183,11 @@ def ramp_charts(report: Report) -> list[Html]:
         start,
         max(start + report.pilot.duration.total_seconds(), start + DAY),
         report.at,
+        [
+            Point(min(one.at, report.at), one.share)
+            for _, trial in report.assessment.trials[:1]
+            for one in counted_of(trial)
+        ],
     )
     return [
         _figure("Share of users over the pilot", ramp("ramp", "Share of users", course, marks_of(report)))

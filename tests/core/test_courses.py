@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from slo_daemon.core.courses import (
     MOST_OPINIONS,
     Served,
+    counted_of,
     opinion_times,
     planned_of,
     shown_since,
     with_gaps,
     with_served,
 )
+from slo_daemon.core.pilot.experiment.strata import Arm, Stratum
 from slo_daemon.core.pilot.measures import first_midnight
+from slo_daemon.core.pilot.pilot import Split, SplitKind
 from slo_daemon.core.report import Report, Transitions, compose
 from slo_daemon.core.report_json import previous_report, report_json
 from tests.core.scenarios import healthy_report
@@ -87,6 +90,18 @@ def test_the_plan_begins_with_the_pilot_and_names_only_changes() -> None:
     assert planned_of(replace(seed_pilot(), ramp=None)) == ()
     short = replace(seed_pilot(), duration=timedelta(weeks=2))
     assert planned_of(short) == ((START, 0.05), (START + 7 * DAY, 0.10))
+
+
+def test_an_experiment_that_is_split_by_the_ramp_tells_which_share_came_on_each_day() -> None:
+    ((_, trial),) = healthy_report().assessment.trials
+    found = {one.at: one.share for one in counted_of(trial)}
+    assert found[START + DAY / 2] == pytest.approx(0.05)
+    assert found[START + 8.5 * DAY] == pytest.approx(0.10)
+    assert len(found) == 31
+    equal = replace(trial, experiment=replace(trial.experiment, split=Split(SplitKind.EQUAL)))
+    assert counted_of(equal) == ()
+    nobody = replace(trial, strata=(Stratum(trial.strata[0].day, Arm(0.0, 0.0), Arm(0.0, 0.0)),))
+    assert counted_of(nobody) == (Served(START + DAY / 2, None),)
 
 
 def observed_report(at: float, previous: Report | None = None) -> Report:

@@ -256,6 +256,11 @@ def test_without_a_past_the_page_says_that_there_is_none() -> None:
     assert "served: no history yet" in told
 
 
+def test_the_ramp_shows_what_the_experiment_counted_day_by_day() -> None:
+    rings = [a for tag, a in Page(report_html(healthy_report())).elements if a.get("class") == "plot-ring"]
+    assert len(rings) == 31 + 1, "one for each day, and one that says what they are"
+
+
 def test_a_past_is_drawn_with_its_gaps_and_incidents() -> None:
     report = rich_report()
     read = Page(report_html(report))

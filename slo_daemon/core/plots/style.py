@@ -51,6 +51,7 @@ _RULES = """
 .plot .plot-bad-back { fill: var(--plot-bad-back); } .plot .plot-open-back { fill: var(--plot-open-back); }
 .plot .plot-point { fill: var(--plot-line); } .plot .plot-band { fill: var(--plot-band); }
 .plot .plot-paper { fill: var(--plot-paper); }
+.plot .plot-ring { fill: var(--plot-paper); stroke: var(--plot-line); stroke-width: 1.25; }
 .plot .plot-rule { fill: none; stroke: var(--plot-rule); stroke-width: 1; }
 .plot .plot-axis { fill: none; stroke: var(--plot-faint); stroke-width: 1; }
 .plot .plot-line { fill: none; stroke: var(--plot-line); stroke-width: 1.75; stroke-linejoin: round; stroke-linecap: round; }

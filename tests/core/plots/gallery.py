@@ -140,5 +140,20 @@ GALLERY = {
         ),
         MARKS,
     ),
+    "ramp-counted": ramp(
+        "v",
+        "ramp",
+        RampCourse(
+            [(AT - 14 * DAY, 0.05), (AT - 7 * DAY, 0.1)],
+            [Point(AT, 0.098)],
+            AT - 14 * DAY,
+            AT + 14 * DAY,
+            AT,
+            [
+                Point(AT - day * DAY, None if day == 5 else 0.051 if day > 7 else 0.097)
+                for day in range(14, 0, -1)
+            ],
+        ),
+    ),
     "ramp-not-served": ramp("u", "ramp", RampCourse([(AT, 0.05)], [], AT, AT + 14 * DAY, AT - DAY)),
 }

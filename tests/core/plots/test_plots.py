@@ -264,7 +264,7 @@ def test_any_course_fits_into_its_chart(
     start, at = (course[0].at, course[-1].at) if course else (0.0, 0.0)
     parsed(burn_down("k", "t", BurnDown(course, start, at, end), told))
     planned = [(point.at, point.value) for point in other if point.value is not None]
-    parsed(ramp("k", "t", RampCourse(planned, course, start, at, end or 0.0), told))
+    parsed(ramp("k", "t", RampCourse(planned, course, start, at, end or 0.0, other), told))
 
 
 @given(estimates, st.lists(st.builds(Level, st.just("a"), values), max_size=2), marks)
