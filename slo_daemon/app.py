@@ -146,7 +146,7 @@ class Daemon:
         courses = CourseReader(self._history, self._store, self._metrics)
         self._reporter = Reporter(self._assessor, self._store, self._metrics, self._reports, courses=courses)
         self._scheduler = Scheduler(self._clock, self._metrics)
-        links = Links(
+        self._links = links = Links(
             daemon=settings.web.external_url or "",
             dashboard=settings.alertmanager.links.dashboard or "",
             runbooks=settings.alertmanager.links.runbooks or "",
@@ -213,6 +213,7 @@ class Daemon:
                 explain=explain_json,
                 version=__version__,
                 tokens=self._tokens,
+                links=self._links,
             )
         )
 

@@ -11,6 +11,7 @@ import requests
 from fastapi import FastAPI
 
 from slo_daemon.adapters.memory_store import MemoryStore
+from slo_daemon.core.alert import Links
 from slo_daemon.core.pilot.facts import Judged
 from slo_daemon.core.pilot.pilot import Cohort, Pilot, Ramp, RampStep, Stage
 from slo_daemon.core.pilot.readiness import assess
@@ -32,6 +33,7 @@ from slo_daemon.web.limits import TokenBuckets
 from slo_daemon.web.parts import WebParts
 from slo_daemon.web.security import Role
 from slo_daemon.web.serve import Patience, WebServer, bind
+from slo_daemon.web.sessions import Sessions
 from slo_daemon.workflows.record import Recorder
 from tests.factories import all_readings, evaluated
 from tests.telling import Told
@@ -179,6 +181,8 @@ class House:
     assessed: list[str] = field(default_factory=list)
     uses: TokenBuckets = field(default_factory=lambda: TokenBuckets(1_000, 10_000))
     refusals: TokenBuckets = field(default_factory=lambda: TokenBuckets(1_000, 10_000))
+    links: Links = field(default_factory=Links)
+    session_time: float = 0.0  # by which sessions end
 
     def assess(self, name: str) -> None:
         """What the daemon does when something was recorded."""
@@ -226,8 +230,10 @@ class House:
             explain=self.explain,
             version="1.2.3",
             tokens=self.tokens,
+            links=self.links,
         )
-        return create_web(parts, uses=self.uses, refusals=self.refusals)
+        sessions = Sessions(clock=lambda: self.session_time)
+        return create_web(parts, uses=self.uses, refusals=self.refusals, sessions=sessions)
 
     @contextmanager
     def open(self, patience: Patience | None = None) -> Iterator["Visitor"]:
