@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from slo_daemon.core.alert import Links
 from slo_daemon.core.slo.budget_points import BudgetPoint
+from slo_daemon.core.slo.course import Course
 from slo_daemon.core.slo.state import Transition
 from slo_daemon.core.snapshot import SloView, Snapshot
 from slo_daemon.ports import Clock, ReportSink, Telemetry
@@ -21,7 +22,8 @@ class WebParts:
     `metrics`: the exposition, complete; it may raise. `stuck`: why the evaluation loop needs a restart, "" while it does
     not. `unready`: why the process is not ready, empty when it is. `reload`: the problems of the new specification, each
     a line for people; empty when it is in force. `history`: the latest transitions of an SLO, newest first; it may raise
-    StoreError, as may `points`: what was left of an SLO's budget since a time (Unix seconds). `explain`: an SLO with them, for any JSON encoder. `rollouts`: what deployment tools told. `tokens`: by role; a role without one cannot be used.
+    StoreError, as may `points`: what was left of an SLO's budget since a time (Unix seconds). `course`: how an SLO
+    came to where it is at a time (Unix seconds), for charts. `explain`: an SLO with them, for any JSON encoder. `rollouts`: what deployment tools told. `tokens`: by role; a role without one cannot be used.
     `links`: to dashboards and runbooks.
     """
 
@@ -32,6 +34,7 @@ class WebParts:
     reports: ReportSink
     history: Callable[[str], Sequence[Transition]]
     points: Callable[[str, float], Sequence[BudgetPoint]]
+    course: Callable[[SloView, float], Course | None]
     metrics: Callable[[], bytes]
     stuck: Callable[[], str]
     unready: Callable[[], Sequence[str]]

@@ -17,6 +17,7 @@ from slo_daemon.core.pilot.pilot import Cohort, Pilot, Ramp, RampStep, Stage
 from slo_daemon.core.pilot.readiness import assess
 from slo_daemon.core.pilot.records import RecordsQuery
 from slo_daemon.core.quantity import parse_quantity
+from slo_daemon.core.slo.course import Course
 from slo_daemon.core.slo.grouping import split
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Failed, FailReason, Labels, Reading, Sample, Samples
@@ -182,6 +183,7 @@ class House:
     uses: TokenBuckets = field(default_factory=lambda: TokenBuckets(1_000, 10_000))
     refusals: TokenBuckets = field(default_factory=lambda: TokenBuckets(1_000, 10_000))
     links: Links = field(default_factory=Links)
+    courses: dict[str, Course] = field(default_factory=dict)
     session_time: float = 0.0  # by which sessions end
 
     def assess(self, name: str) -> None:
@@ -223,6 +225,7 @@ class House:
             reports=self.shelf,
             history=self.store.transitions,
             points=self.store.budget_points,
+            course=lambda view, _at: self.courses.get(view.instance.id),
             metrics=self.metrics,
             stuck=lambda: self.stuck,
             unready=lambda: self.unready,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from slo_daemon.core.alert import Links
-from slo_daemon.core.slo.budget_points import BudgetPoint
+from slo_daemon.core.slo.course import Course, DaySeen, HourSeen, Spent
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.slo import SloInstance
@@ -237,21 +237,33 @@ def test_without_an_answer_the_level_is_held_and_no_value_shown(person: Person) 
 
 def test_a_budget_has_its_plot_its_burn_rates_and_its_json(house: House, person: Person) -> None:
     view = spending(with_budget(), 0.4, burn=BURNING)
-    slo_id = view.instance.id
+    slo_id, at = view.instance.id, view.evaluation.slot.time if view.evaluation else 0.0
     house.current = snapshot([view], [])
-    house.clock.at = view.evaluation.slot.time if view.evaluation else 0.0
-    house.store.save_budget_points(
-        [BudgetPoint(slo_id, house.clock.at - 3_600 * hour, 0.9 - 0.01 * (9 - hour), 1.0, "complete") for hour in range(9, 0, -1)]
-    )  # fmt: skip
+    house.courses[slo_id] = Course(
+        hours=tuple(HourSeen(at - 3_600 * hour, 0.999, 1.0) for hour in range(24, -1, -1)),
+        days=(
+            DaySeen(at - 36_000 - 86_400, True, 0.999, 5_000, 1.0),
+            DaySeen(at - 36_000, False, 0.9, 4_000, 1.0),
+        ),
+        spent=tuple(Spent(at - 3_600 * hour, 0.6 + 0.01 * hour, True) for hour in range(9, -1, -1)),
+    )
 
     page = person.open(f"/slos/{slo_id}")
 
-    assert "Left of the budget of 30d" in page.text
-    assert "90 % at first, 60 % at the least, 60 % at last." in page.text
+    assert "availability, left of 30d: 60 %" in page.text
+    assert "69 % at first, 60 % at the least, 60 % at last." in page.text
+    assert "critical above 14.4: 20.1 and 25, fires." in page.text
+    assert "1 met, 1 missed" in page.text
     assert "✗ critical 1h 20.1 5m 25 14.4 ✗ fires" in page.text
     assert f"/api/v1/budgets/{slo_id}" in page.links
-    assert [tag for tag, _ in page.elements].count("svg") == 2
+    assert [tag for tag, _ in page.elements].count("svg") == 4
     assert not [found for _, found in page.elements if "style" in found]
+
+
+def test_without_a_past_there_is_no_chart_of_it(person: Person) -> None:
+    page = person.open(f"/slos/{PILOT}/checkout")
+
+    assert "svg" not in [tag for tag, _ in page.elements]
 
 
 def test_the_history_of_levels_is_told_newest_first_with_reasons(house: House, person: Person) -> None:

@@ -41,7 +41,6 @@ from slo_daemon.web.sessions import Session, Sessions
 from slo_daemon.workflows.checks import LARGEST_WHOLE
 
 NOT_PAGES = ("/api/", "/hooks/", "/-/", "/metrics", "/openapi.json")
-PLOT_SECONDS = 35 * 86_400  # of the budget's past
 ShowProblem = Callable[[Request, ProblemError], Response | None]
 
 
@@ -162,12 +161,14 @@ def _own(request: Request) -> str:
 
 
 def _past(parts: WebParts, snapshot: Snapshot, slo_id: str) -> Past:
-    if slo_id not in snapshot.slos:
+    view = snapshot.slos.get(slo_id)
+    if view is None:
         return Past()
+    course = parts.course(view, snapshot.slot.time) if snapshot.slot is not None else None
     try:
-        return Past(parts.history(slo_id), parts.points(slo_id, parts.clock.now() - PLOT_SECONDS))
+        return Past(parts.history(slo_id), course)
     except StoreError as error:
-        return Past(lost=f"The history cannot be read now ({error.reason}).")
+        return Past((), course, f"The history cannot be read now ({error.reason}).")
 
 
 def _reports(parts: WebParts, pilot: str) -> Reports:

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 
 from fastapi import Response
 
-from slo_daemon.core.alert import Links, dashboard_of, runbook_of
+from slo_daemon.core.alert import ALERT_NAMES, Links, dashboard_of, runbook_of
 from slo_daemon.core.explain import explain_blocks
-from slo_daemon.core.plots.burn_down import BurnDown, burn_down
-from slo_daemon.core.plots.burn_rates import burn_rates
-from slo_daemon.core.plots.frame import Point
 from slo_daemon.core.quantity import show_duration
-from slo_daemon.core.slo.budget import BudgetState
-from slo_daemon.core.slo.budget_points import BudgetPoint
+from slo_daemon.core.report_charts import budget_chart, burn_chart, day_chart, latency_chart, value_chart
 from slo_daemon.core.slo.burn_rate import BurnRate
+from slo_daemon.core.slo.course import Course
 from slo_daemon.core.slo.evaluation import Evaluation, WindowValue, windows
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
@@ -75,10 +72,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the store tells of an SLO. `lost`: why it tells nothing, "" when it does."""
+    """What is kept of an SLO. `lost`: why its transitions cannot be told, "" when they can."""
 
     transitions: Sequence[Transition] = ()
-    points: Sequence[BudgetPoint] = ()
+    course: Course | None = None
     lost: str = ""
 
 
@@ -108,33 +105,29 @@ def one_slo(shell: Shell, visit: Visit, slo_id: str, past: Past, links: Links) -
         reason=view.state.reason.value.replace("_", " ") if view.state.reason else "",
         missing=_missing(view),
         windows=_windows(slo, evaluation),
-        burn_down=burn_down("budget-left", "Error budget left", _course(view, past, visit.now)),
-        burn_chart=burn_rates(
-            "burn-rates", "Burn rates", evaluation.burn_rates if evaluation is not None else ()
-        ),
+        charts=_charts(view, past.course or Course()),
         burn=_burn(evaluation),
         burn_alerts=slo.burn.alerts if slo.burn is not None else True,
         blocks=explain_blocks(view),
         changes=[_change(t) for t in past.transitions],
         lost=past.lost,
         runbook=slo.runbook or runbook_of(links, view.state.level),
-        dashboard=dashboard_of(links, slo.pilot, slo.name),
+        dashboard=dashboard_of(
+            links, ALERT_NAMES.get(view.state.level, ALERT_NAMES[Level.WARNING]), slo.pilot, slo.name
+        ),
     )
 
 
-def _course(view: SloView, past: Past, now: float) -> BurnDown:
-    """What is kept of the past, and the latest evaluation."""
-    evaluation = view.evaluation
-    budget = evaluation.budget if evaluation is not None else None
-    points = [Point(p.at, p.remaining, p.state == BudgetState.COMPLETE.value) for p in past.points]
-    at = now
-    if evaluation is not None and budget is not None:
-        at = evaluation.slot.time
-        points = [point for point in points if point.at < at]
-        points.append(Point(at, budget.remaining, budget.state is BudgetState.COMPLETE))
-    return BurnDown(
-        points, points[0].at if points else at, at, budget.exhausted_at if budget is not None else None
-    )
+def _charts(view: SloView, course: Course) -> dict[str, str]:
+    """SVG by what it shows; "" where there is nothing to show."""
+    charts = {
+        "budget": budget_chart("budget", view, course),
+        "burn": burn_chart("burn-rates", view),
+        "days": day_chart("days", view, course),
+        "value": value_chart("value", view, course),
+        "latency": latency_chart("latency", view),
+    }
+    return {name: chart.markup if chart is not None else "" for name, chart in charts.items()}
 
 
 def _groups(shell: Shell, visit: Visit, slo_id: str) -> Response:

@@ -7,6 +7,7 @@ from typing import get_args
 
 from fastapi import Response
 
+from slo_daemon.core.html import Html
 from slo_daemon.core.pilot.experiment.lift import say_interval
 from slo_daemon.core.pilot.experiment.strata import Arm
 from slo_daemon.core.pilot.pilot import Pilot, Role
@@ -14,6 +15,7 @@ from slo_daemon.core.pilot.records import Override, OverrideKind, Records, Recor
 from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.pilot.verdict import Assessment, Finding
 from slo_daemon.core.report import ADVICE_WORDS, state_word
+from slo_daemon.core.report_charts import lift_chart, marks_for
 from slo_daemon.core.slo.phrases import say_count, say_minute, say_share, say_time
 from slo_daemon.core.snapshot import SloView
 from slo_daemon.web.pages.marks import EFFECTS, Mark, verdict_mark
@@ -52,7 +54,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class TrialBox:
-    """One experiment."""
+    """One experiment. `chart`: SVG, "" where there is nothing to show."""
 
     name: str
     said: str
@@ -60,6 +62,7 @@ class TrialBox:
     flagged: bool
     arms: Sequence[tuple[str, str, str, str]]
     notes: Sequence[str]
+    chart: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def pilot_page(shell: Shell, visit: Visit, name: str, reports: Reports) -> Respo
         ]
         if pilot.ramp is not None
         else [],
-        trials=[_trial(trial) for _, trial in assessment.trials] if assessment is not None else [],
+        trials=_trials(assessment) if assessment is not None else [],
         counts=counts(views, name),
         rows=[row_of(view) for view in _worst_first(views)[:MOST_SLOS]],
         slos=len(views),
@@ -169,7 +172,15 @@ def _finding(number: int, finding: Finding) -> FindingRow:
     )
 
 
-def _trial(trial: Trial) -> TrialBox:
+def _trials(assessment: Assessment) -> list[TrialBox]:
+    records = assessment.records
+    marks = marks_for(records.incidents.recent) if isinstance(records, Records) else ()
+    return [
+        _trial(trial, lift_chart(place, trial, marks)) for place, (_, trial) in enumerate(assessment.trials)
+    ]
+
+
+def _trial(trial: Trial, charts: Sequence[Html]) -> TrialBox:
     outcome, experiment = trial.outcome, trial.experiment
     lift, mismatch = outcome.lift, outcome.mismatch
     notes = [f"{say_count(len(trial.strata) - len(outcome.left_out), 'day')} compared, each within itself"]
@@ -188,6 +199,7 @@ def _trial(trial: Trial) -> TrialBox:
         flagged=mismatch is not None and mismatch.flagged,
         arms=[_arm(experiment.treatment, lift.treatment), _arm(experiment.control, lift.control)],
         notes=notes,
+        chart="".join(chart.markup for chart in charts) if outcome.by_day else "",
     )
 
 
