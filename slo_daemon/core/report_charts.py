@@ -102,12 +102,13 @@ def day_charts(report: Report) -> list[Html]:
     return [chart for chart in found if chart is not None]
 
 
-def day_chart(key: str, view: SloView, course: Course) -> Html | None:
-    """The days on which the objective was met or missed; None while no day was seen."""
+def day_chart(key: str, view: SloView, course: Course, caption: str = "") -> Html | None:
+    """The days on which the objective was met or missed; None while no day was seen. `caption`: else the SLO's name."""
     if not course.days:
         return None
     cells = [_cell(view.instance.slo.objective, day) for day in course.days]
-    return _figure(say_name(view.instance), calendar(key, f"{say_name(view.instance)}: days", cells))
+    name = say_name(view.instance)
+    return _figure(caption or name, calendar(key, f"{name}: days", cells))
 
 
 def are_short(report: Report) -> bool:
@@ -138,14 +139,14 @@ def burn_charts(report: Report) -> list[Html]:
     return [chart for chart in found if chart is not None]
 
 
-def burn_chart(key: str, view: SloView) -> Html | None:
-    """The pairs of burn rates against what is too fast; None where there are none."""
+def burn_chart(key: str, view: SloView, caption: str = "") -> Html | None:
+    """The pairs of burn rates against what is too fast; None where there are none. `caption`: else the SLO's name."""
     burn = view.instance.slo.burn
     if view.evaluation is None or burn is None or not burn.pairs:
         return None
-    title = f"{say_name(view.instance)}: burn rates"
-    svg = burn_rates(key, title, view.evaluation.burn_rates, alerts=burn.alerts)
-    return _figure(say_name(view.instance), svg)
+    name = say_name(view.instance)
+    svg = burn_rates(key, f"{name}: burn rates", view.evaluation.burn_rates, alerts=burn.alerts)
+    return _figure(caption or name, svg)
 
 
 def latency_charts(report: Report) -> list[Html]:

@@ -122,8 +122,8 @@ def _charts(view: SloView, course: Course) -> dict[str, str]:
     """SVG by what it shows; "" where there is nothing to show."""
     charts = {
         "budget": budget_chart("budget", view, course),
-        "burn": burn_chart("burn-rates", view),
-        "days": day_chart("days", view, course),
+        "burn": burn_chart("burn-rates", view, "Burn rates against those that are too fast"),
+        "days": day_chart("days", view, course, "Whole days, in UTC"),
         "value": value_chart("value", view, course),
         "latency": latency_chart("latency", view),
     }

@@ -12,7 +12,7 @@ from slo_daemon.core.pilot.verdict import Assessment
 from slo_daemon.core.report import ADVICE_WORDS
 from slo_daemon.core.snapshot import SloView
 from slo_daemon.web.pages.marks import Mark, verdict_mark
-from slo_daemon.web.pages.rows import Count, SloRow, counts, is_fine, row_of, worst
+from slo_daemon.web.pages.rows import Count, SloRow, counts, is_fine, row_of, trouble_of, worst
 from slo_daemon.web.pages.shell import Shell, Visit
 
 MOST_WORST = 6  # SLOs of one pilot
@@ -73,9 +73,16 @@ def _section(visit: Visit, name: str, pilot: Pilot | None, views: Sequence[SloVi
         incidents=_open(told),
         slos=len(views),
         counts=counts(views, name),
-        worst=[row_of(view) for view in worst(views, MOST_WORST)],
+        worst=[row_of(view) for view in _shown(views)],
         not_fine=sum(not is_fine(view) for view in views),
     )
+
+
+def _shown(views: Sequence[SloView]) -> list[SloView]:
+    """All of a few; of many those that need a look."""
+    if len(views) <= MOST_WORST:
+        return sorted(views, key=trouble_of)
+    return worst(views, MOST_WORST)
 
 
 def _open(assessment: Assessment | None) -> int | None:
