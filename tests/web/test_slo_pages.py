@@ -202,7 +202,7 @@ def test_the_page_of_an_slo_says_what_is_wanted_what_is_true_and_why(house: Hous
     assert "99.1 % wanted at least 99.9 % over 1h" in page.text
     assert "Alert level ✗ critical since 2027-01-15 07:58 UTC: threshold" in page.text
     assert "Warning past 99.8 % Critical past 99.5 %" in page.text
-    assert "1h 100 % 9,910 10,000 99.1 %" in page.text
+    assert "1h 100 % 99.1 % 9,910 10,000" in page.text
     assert page.main["data-headline"] == "alert level critical, missed"
 
 

@@ -15,7 +15,7 @@ from slo_daemon.workflows.checks import LONGEST_TEXT, LONGEST_USER, FieldProblem
 from slo_daemon.workflows.desk import Author
 from slo_daemon.workflows.record import Recorder
 
-MOST_FEEDBACK = 100
+MOST_FEEDBACK = 50
 ADD = ("POST", f"{PILOT_PAGE}/feedback")
 RATINGS = ((5, "very good"), (4, "good"), (3, "fair"), (2, "poor"), (1, "very poor"))
 
