@@ -143,10 +143,10 @@ class Daemon:
         self._verifier = Verifier(self._asker, self._history, self._metrics)
         self._assessor = Assessor(self._store, self.board, self._metrics)
         self._reports = ReportFolder(Path(settings.reports.folder), keep=settings.reports.keep)
-        courses = CourseReader(self._history, self._store, self._metrics)
+        self._courses = courses = CourseReader(self._history, self._store, self._metrics)
         self._reporter = Reporter(self._assessor, self._store, self._metrics, self._reports, courses=courses)
         self._scheduler = Scheduler(self._clock, self._metrics)
-        links = Links(
+        self._links = links = Links(
             daemon=settings.web.external_url or "",
             dashboard=settings.alertmanager.links.dashboard or "",
             runbooks=settings.alertmanager.links.runbooks or "",
@@ -206,6 +206,7 @@ class Daemon:
                 reports=self._reports,
                 history=self._store.transitions,
                 points=self._store.budget_points,
+                course=self._courses.one,
                 metrics=lambda: self._page.render(self.board.current, self._clock.now()),
                 stuck=self._stuck,
                 unready=self._unready,
@@ -213,6 +214,7 @@ class Daemon:
                 explain=explain_json,
                 version=__version__,
                 tokens=self._tokens,
+                links=self._links,
             )
         )
 

@@ -42,7 +42,7 @@ from slo_daemon.spec.pilot_shape import PilotShape, PilotSpecShape, SuccessMetri
 from slo_daemon.spec.settings_shape import SettingsShape
 from slo_daemon.spec.shape import Shape, shapes_in
 from slo_daemon.spec.slo_shape import SliShape, SloShape
-from slo_daemon.web.security import GUARDED, PUBLIC
+from slo_daemon.web.security import FORMS, GUARDED, PUBLIC
 from tests.documents import (
     DOCS,
     PAGES,
@@ -241,13 +241,14 @@ def test_every_route_has_its_line_with_its_token() -> None:
     told = {codes(row[0])[0]: row[1] for row in rows(text_of(HTTP), "route")}
     known = {f"{method} {path}": "none" for method, path in PUBLIC}
     known |= {f"{method} {path}": roles[0].value for (method, path), roles in GUARDED.items()}
+    known |= {f"{method} {path}": "signed in" for method, path in FORMS}
 
     assert told == {route.replace(":path", ""): token for route, token in known.items()}
 
 
 def refusals() -> Iterator[tuple[int, str]]:
     """Status and reason of every ProblemError that the web raises."""
-    for file in sorted((ROOT / "slo_daemon" / "web").glob("*.py")):
+    for file in sorted((ROOT / "slo_daemon" / "web").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)

@@ -197,6 +197,11 @@ def report_of(links: Links, pilot: str) -> str:
     return f"{links.daemon.rstrip('/')}/api/v1/pilots/{pilot}/reports/latest" if links.daemon else ""
 
 
+def runbook_of(links: Links, level: Level) -> str:
+    """What to do about an SLO at a level, for one without a runbook of its own."""
+    return _runbook(links, ALERT_NAMES[level]) if level in ALERT_NAMES else ""
+
+
 def _runbook(links: Links, alert: str) -> str:
     return f"{links.runbooks}#{alert.lower()}" if links.runbooks else ""
 

@@ -142,26 +142,30 @@ def explain_text(view: SloView, transitions: Sequence[Transition] = ()) -> str:
             ],
         )
     ]
-    if evaluation is not None:
-        at = f"at {say_time(evaluation.slot.time)}, {number(evaluation.slot.time)}"
-        parts.append(_block(f"Asked and answered, {at}", _asked(view.instance, evaluation)))
-        parts.append(_block("Arithmetic", [visible(line) for line in _working(evaluation)] or ["none"]))
-        parts += [
-            _block(heading, lines)
-            for heading, lines in (
-                ("Windows", window_lines(evaluation)),
-                ("Error budget", budget_lines(evaluation)),
-                ("Burn rates", burn_lines(evaluation)),
-            )
-            if lines
-        ]
-        parts.append(_block("Level", _level(view, evaluation)))
+    parts += [_block(heading, lines) for heading, lines in explain_blocks(view)]
     history = [
         f"{say_time(t.slot)}  {t.before.word} -> {t.after.word}  {t.reason.value}: {visible(t.detail)}"
         for t in transitions
     ]
     parts.append(_block("Latest level changes", history or ["none"]))
     return "\n\n".join(parts) + "\n"
+
+
+def explain_blocks(view: SloView) -> list[tuple[str, list[str]]]:
+    """How the evaluation came out as it did, as headings with lines of plain text; nothing before the first slot."""
+    evaluation = view.evaluation
+    if evaluation is None:
+        return []
+    at = f"at {say_time(evaluation.slot.time)}, {number(evaluation.slot.time)}"
+    blocks = [
+        (f"Asked and answered, {at}", _asked(view.instance, evaluation)),
+        ("Arithmetic", [visible(line) for line in _working(evaluation)] or ["none"]),
+        ("Windows", window_lines(evaluation)),
+        ("Error budget", budget_lines(evaluation)),
+        ("Burn rates", burn_lines(evaluation)),
+        ("Level", _level(view, evaluation)),
+    ]
+    return [(heading, lines) for heading, lines in blocks if lines]
 
 
 def _block(heading: str, lines: Sequence[str]) -> str:

@@ -1,13 +1,13 @@
 """The charts of a report: its values put into the shape that each chart takes, with a caption."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
 from slo_daemon.core.courses import counted_of, planned_of, with_gaps
 from slo_daemon.core.html import Html, Node, el
 from slo_daemon.core.pilot.pilot import FeedbackMetric
-from slo_daemon.core.pilot.records import Records, Severity
+from slo_daemon.core.pilot.records import Incident, Records, Severity
 from slo_daemon.core.pilot.satisfaction import HIGHEST, LOWEST
 from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.plots.burn_down import BurnDown, burn_down
@@ -38,60 +38,77 @@ _SHORT = 9 * 7  # days
 
 def marks_of(report: Report) -> tuple[Mark, ...]:
     """Incidents, for the axes of time."""
-    return tuple(
-        Mark(one.started_at, one.resolved_at, _GRAVE[one.severity], one.title)
-        for one in report.courses.incidents
-    )
+    return marks_for(report.courses.incidents)
+
+
+def marks_for(incidents: Iterable[Incident]) -> tuple[Mark, ...]:
+    """Incidents as marks on an axis of time."""
+    return tuple(Mark(one.started_at, one.resolved_at, _GRAVE[one.severity], one.title) for one in incidents)
 
 
 def sparkline_of(report: Report, place: int, view: SloView) -> Node:
     """The value by hour over the last week, for the table. `place`: of the SLO in the report, for ids."""
+    return value_chart(f"spark-{place}", view, _course(report, view)) or "no history yet"
+
+
+def value_chart(key: str, view: SloView, course: Course) -> Html | None:
+    """The value by hour over the last week, small; None while there is none."""
     objective = view.instance.slo.objective
-    points = [Point(one.end, one.value, one.coverage >= FULL_COVERAGE) for one in _course(report, view).hours]
+    points = [Point(one.end, one.value, one.coverage >= FULL_COVERAGE) for one in course.hours]
     if not known(points):
-        return "no history yet"
+        return None
     title = f"{say_name(view.instance)}: value by hour, last 7 days"
     target = objective.target.base
-    return Html(sparkline(f"spark-{place}", title, points, partial(_say, objective), target=target))
+    return Html(sparkline(key, title, points, partial(_say, objective), target=target))
 
 
 def budget_charts(report: Report) -> list[Html]:
     """A burn-down for each budget."""
     marks = marks_of(report)
-    return [
-        _figure(
-            f"{say_name(view.instance)}, left of {budget.policy.window}: {say_left(budget)}",
-            burn_down(
-                f"budget-{place}",
-                f"{say_name(view.instance)}: error budget",
-                BurnDown(
-                    [Point(one.at, one.left, one.sure) for one in _course(report, view).spent],
-                    budget.policy.window.start(view.evaluation.slot.time),
-                    view.evaluation.slot.time,
-                    budget.exhausted_at,
-                ),
-                marks,
-            ),
-        )
+    found = [
+        budget_chart(f"budget-{place}", view, _course(report, view), marks)
         for place, view in enumerate(report.views)
-        if view.evaluation is not None and (budget := view.evaluation.budget) is not None
     ]
+    return [chart for chart in found if chart is not None]
+
+
+def budget_chart(key: str, view: SloView, course: Course, marks: Sequence[Mark] = ()) -> Html | None:
+    """How the present window's budget went; None without a budget."""
+    evaluation = view.evaluation
+    if evaluation is None or (budget := evaluation.budget) is None:
+        return None
+    at = evaluation.slot.time
+    return _figure(
+        f"{say_name(view.instance)}, left of {budget.policy.window}: {say_left(budget)}",
+        burn_down(
+            key,
+            f"{say_name(view.instance)}: error budget",
+            BurnDown(
+                [Point(one.at, one.left, one.sure) for one in course.spent],
+                budget.policy.window.start(at),
+                at,
+                budget.exhausted_at,
+            ),
+            marks,
+        ),
+    )
 
 
 def day_charts(report: Report) -> list[Html]:
     """A calendar for each SLO of which a day was seen."""
-    return [
-        _figure(
-            say_name(view.instance),
-            calendar(
-                f"days-{place}",
-                f"{say_name(view.instance)}: days",
-                [_cell(view.instance.slo.objective, day) for day in days],
-            ),
-        )
-        for place, view in enumerate(report.views)
-        if (days := _course(report, view).days)
+    found = [
+        day_chart(f"days-{place}", view, _course(report, view)) for place, view in enumerate(report.views)
     ]
+    return [chart for chart in found if chart is not None]
+
+
+def day_chart(key: str, view: SloView, course: Course, caption: str = "") -> Html | None:
+    """The days on which the objective was met or missed; None while no day was seen. `caption`: else the SLO's name."""
+    if not course.days:
+        return None
+    cells = [_cell(view.instance.slo.objective, day) for day in course.days]
+    name = say_name(view.instance)
+    return _figure(caption or name, calendar(key, f"{name}: days", cells))
 
 
 def are_short(report: Report) -> bool:
@@ -118,42 +135,42 @@ def _cell(objective: Objective, day: DaySeen) -> DayCell:
 
 def burn_charts(report: Report) -> list[Html]:
     """The pairs of each SLO that has some."""
-    return [
-        _figure(
-            say_name(view.instance),
-            burn_rates(
-                f"burn-{place}",
-                f"{say_name(view.instance)}: burn rates",
-                view.evaluation.burn_rates,
-                alerts=burn.alerts,
-            ),
-        )
-        for place, view in enumerate(report.views)
-        if view.evaluation is not None and (burn := view.instance.slo.burn) is not None and burn.pairs
-    ]
+    found = [burn_chart(f"burn-{place}", view) for place, view in enumerate(report.views)]
+    return [chart for chart in found if chart is not None]
+
+
+def burn_chart(key: str, view: SloView, caption: str = "") -> Html | None:
+    """The pairs of burn rates against what is too fast; None where there are none. `caption`: else the SLO's name."""
+    burn = view.instance.slo.burn
+    if view.evaluation is None or burn is None or not burn.pairs:
+        return None
+    name = say_name(view.instance)
+    svg = burn_rates(key, f"{name}: burn rates", view.evaluation.burn_rates, alerts=burn.alerts)
+    return _figure(caption or name, svg)
 
 
 def latency_charts(report: Report) -> list[Html]:
     """Buckets and thresholds of each SLO that stands on a histogram."""
-    found = []
-    for place, view in enumerate(report.views):
-        indicator, evaluation = view.instance.slo.indicator, view.evaluation
-        if not isinstance(indicator, LatencyShare | Quantile) or evaluation is None:
-            continue
-        reading = evaluation.readings.get("buckets")
-        if reading is None or isinstance(reading, Failed | Absent):
-            continue
-        buckets = read_buckets(reading)
-        if not isinstance(buckets, Buckets):
-            continue
-        name = say_name(view.instance)
-        seen, objective = _latencies(view, indicator, buckets), view.instance.slo.objective
-        unit = objective.unit if isinstance(indicator, Quantile) else UNITS["ms"]
-        svg = latency(f"latency-{place}", f"{name}: latency by bucket", seen, partial(say_value, unit=unit))
-        found.append(
-            _figure(f"{name}: {say_count(buckets.total, 'request')} in {view.instance.slo.window}", svg)
-        )
-    return found
+    found = [latency_chart(f"latency-{place}", view) for place, view in enumerate(report.views)]
+    return [chart for chart in found if chart is not None]
+
+
+def latency_chart(key: str, view: SloView) -> Html | None:
+    """Buckets and thresholds; None where the SLO stands on no histogram, or none was seen."""
+    indicator, evaluation = view.instance.slo.indicator, view.evaluation
+    if not isinstance(indicator, LatencyShare | Quantile) or evaluation is None:
+        return None
+    reading = evaluation.readings.get("buckets")
+    if reading is None or isinstance(reading, Failed | Absent):
+        return None
+    buckets = read_buckets(reading)
+    if not isinstance(buckets, Buckets):
+        return None
+    name = say_name(view.instance)
+    seen, objective = _latencies(view, indicator, buckets), view.instance.slo.objective
+    unit = objective.unit if isinstance(indicator, Quantile) else UNITS["ms"]
+    svg = latency(key, f"{name}: latency by bucket", seen, partial(say_value, unit=unit))
+    return _figure(f"{name}: {say_count(buckets.total, 'request')} in {view.instance.slo.window}", svg)
 
 
 def _latencies(view: SloView, indicator: LatencyShare | Quantile, buckets: Buckets) -> Latencies:
@@ -194,7 +211,7 @@ def ramp_charts(report: Report) -> list[Html]:
     ]
 
 
-def lift_chart(report: Report, place: int, trial: Trial) -> list[Html]:
+def lift_chart(place: int, trial: Trial, marks: Sequence[Mark] = ()) -> list[Html]:
     """The lift as it stood at the end of each day."""
     estimates = [
         Estimate(
@@ -203,9 +220,7 @@ def lift_chart(report: Report, place: int, trial: Trial) -> list[Html]:
         for day, one in trial.outcome.by_day
     ]
     levels = [Level("no lift", 0.0, "plot-axis"), Level("target", trial.metric.objective.target.base)]
-    svg = band(
-        f"lift-{place}", f"{trial.metric.name}: lift", estimates, _say_change, levels, marks_of(report)
-    )
+    svg = band(f"lift-{place}", f"{trial.metric.name}: lift", estimates, _say_change, levels, marks)
     sure = f"{100 * (1 - trial.outcome.lift.alpha):g} %"
     return [_figure(f"{trial.metric.name}: lift with its always-valid {sure} interval", svg)]
 

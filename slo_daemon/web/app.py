@@ -21,13 +21,14 @@ from slo_daemon.web.imports_api import import_routes
 from slo_daemon.web.inputs import field_problems
 from slo_daemon.web.limits import TokenBuckets
 from slo_daemon.web.overrides_api import override_routes
-from slo_daemon.web.page import page_routes
+from slo_daemon.web.pages import ShowProblem, page_routes
 from slo_daemon.web.parts import Rooms, WebParts
 from slo_daemon.web.problems import ProblemError, json_response
 from slo_daemon.web.ramp_api import ramp_routes
 from slo_daemon.web.reading_api import reading_routes
 from slo_daemon.web.records_api import record_routes
 from slo_daemon.web.security import HEADERS, Doorkeeper, Tokens
+from slo_daemon.web.sessions import Sessions
 from slo_daemon.web.system import system_routes
 from slo_daemon.workflows.checks import RefusedError
 from slo_daemon.workflows.desk import UnknownPilotError
@@ -48,6 +49,7 @@ def create_web(
     *,
     uses: TokenBuckets | None = None,
     refusals: TokenBuckets | None = None,
+    sessions: Sessions | None = None,
 ) -> FastAPI:
     """The ASGI application. Its lifespan waits for writes under way when it ends."""
     rooms = Rooms()
@@ -75,7 +77,6 @@ def create_web(
     )
     for routes in (
         system_routes,
-        page_routes,
         reading_routes,
         record_routes,
         import_routes,
@@ -83,6 +84,7 @@ def create_web(
         alertmanager_routes,
     ):
         routes(app, parts, rooms)
+    show_problem = page_routes(app, parts, rooms, doorkeeper, sessions or Sessions())
     gate_routes(app, parts)
     ramp_routes(app, parts)
     flagger_routes(app, parts)
@@ -94,7 +96,7 @@ def create_web(
         return json_response(described())
 
     for kind, to_problem in _PROBLEMS.items():
-        app.add_exception_handler(kind, _answer(to_problem))
+        app.add_exception_handler(kind, _answer(to_problem, show_problem))
     app.add_middleware(Envelope, telemetry=parts.telemetry)
     return app
 
@@ -212,9 +214,10 @@ _PROBLEMS: dict[type[Exception], Callable[..., ProblemError]] = {
 
 
 def _answer(
-    to_problem: Callable[..., ProblemError],
+    to_problem: Callable[..., ProblemError], show_problem: ShowProblem
 ) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def answer(_request: Request, error: Exception) -> Response:
-        return to_problem(error).response()
+    async def answer(request: Request, error: Exception) -> Response:
+        problem = to_problem(error)
+        return show_problem(request, problem) or problem.response()
 
     return answer

@@ -1,9 +1,10 @@
-"""Who may do what. Every route is in one of two tables; a route that is in neither is refused."""
+"""Who may do what. Every route is in one of three tables; a route that is in none is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
+from urllib.parse import urlsplit
 
 from fastapi import Request
 
@@ -20,6 +21,8 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="slo-daemon"'}
+
 Route = tuple[str, str]  # method and path template
 
 PILOT = "/api/v1/pilots/{pilot}"
@@ -27,11 +30,26 @@ ALERTMANAGER_HOOK = "/hooks/alertmanager/{pilot}"
 FLAGGER = "/hooks/flagger"
 GATE_METHODS = ("GET", "POST", "PUT")  # those that Argo Rollouts may use
 
+PILOT_PAGE = "/pilots/{pilot}"
+ASSETS = "/assets/{name}"  # style sheet, script and icon of the pages
+PAGES = frozenset(
+    {
+        "/",
+        "/slos",
+        "/slos/{slo_id:path}",
+        PILOT_PAGE,
+        f"{PILOT_PAGE}/incidents",
+        f"{PILOT_PAGE}/feedback",
+        "/sign-in",
+    }
+)
+
 # Reading is open, as it is with Prometheus: who must not read is kept away by the network or a proxy.
 PUBLIC: frozenset[Route] = frozenset(
     ("GET", path)
     for path in (
-        "/",
+        *PAGES,
+        ASSETS,
         "/metrics",
         "/-/healthy",
         "/-/ready",
@@ -71,7 +89,17 @@ GUARDED: Mapping[Route, tuple[Role, ...]] = {
     ("POST", "/-/reload"): (Role.ADMIN,),
 }
 
-# For every answer; the status page brings its own, wider policy for its style sheet.
+# What forms of the pages send, for people who have signed in: a cookie names their session, and a browser must say that the
+# form is ours. Tokens in headers do not count here, as cookies do not for all other routes.
+FORMS: Mapping[Route, tuple[Role, ...]] = {
+    ("POST", "/sign-in"): tuple(Role),
+    ("POST", "/sign-out"): tuple(Role),
+    ("POST", f"{PILOT_PAGE}/incidents"): (Role.INCIDENTS, Role.ADMIN),
+    ("POST", f"{PILOT_PAGE}/incidents/{{incident_id}}"): (Role.INCIDENTS, Role.ADMIN),
+    ("POST", f"{PILOT_PAGE}/feedback"): (Role.FEEDBACK, Role.ADMIN),
+}
+
+# For every answer; the pages bring their own, wider policies.
 HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -102,7 +130,10 @@ class Tokens:
 
 
 class Doorkeeper:
-    """A dependency of every route: lets through, or raises ProblemError. Sets `request.state.role` on guarded routes."""
+    """A dependency of every route: lets through, or raises ProblemError. Sets `request.state.role` on guarded routes.
+
+    Of forms it checks where they come from; who sends them is told when they are read (`pages/forms.py`).
+    """
 
     def __init__(self, tokens: Tokens, uses: TokenBuckets, refusals: TokenBuckets) -> None:
         """`uses`: how often one role may use guarded routes; `refusals`: how often one source is told that its token is wrong."""
@@ -113,6 +144,9 @@ class Doorkeeper:
     async def __call__(self, request: Request) -> None:
         route = (request.method, str(request.scope["route"].path))
         if route in PUBLIC:
+            return
+        if route in FORMS:
+            check_origin(request)
             return
         allowed = GUARDED.get(route)
         if allowed is None:
@@ -128,6 +162,33 @@ class Doorkeeper:
             raise _later(said, wait) if allowed[0] is Role.WEBHOOK else _too_many(said, wait)
         request.state.role = role
 
+    def roles_of(self, request: Request, token: str) -> frozenset[Role]:
+        """The roles of a token that was typed into a form. Raises ProblemError when it is not known."""
+        held = self._tokens.roles_of(token.strip().encode())
+        if not held:
+            wait = self._refusals.take(_client(request))
+            if wait:
+                raise _too_many("too many attempts with a wrong token", wait)
+            raise ProblemError(401, "unauthorized", "this token is not known", headers=CHALLENGE)
+        return held
+
+    def check(self, held: Collection[Role], allowed: Collection[Role]) -> Role:
+        """The first role of `allowed` that somebody has. Raises ProblemError when it is none."""
+        role = next((role for role in allowed if role in held), None)
+        if role is not None:
+            return role
+        raise _wrong_role(next(iter(allowed)), held)
+
+    def use(self, role: Role) -> None:
+        """Somebody with a role sends a form. Raises ProblemError when that happens too often."""
+        wait = self._uses.take(role.value)
+        if wait:
+            raise _too_many(f"the role {role} may not do that so often", wait)
+
+    def open_to(self, allowed: Iterable[Role]) -> bool:
+        """Whether somebody can have one of these roles."""
+        return any(self._tokens.configured(role) for role in allowed)
+
     def _refusal(
         self, request: Request, wanted: Role, presented: bytes | None, held: frozenset[Role]
     ) -> ProblemError:
@@ -140,10 +201,8 @@ class Doorkeeper:
                 "and restart",
             )
         if held:
-            names = ", ".join(sorted(held))
-            return ProblemError(403, "wrong_role", f"this needs the role {wanted}; the token is for {names}")
-        client = request.client.host if request.client else ""
-        wait = self._refusals.take(client)
+            return _wrong_role(wanted, held)
+        wait = self._refusals.take(_client(request))
         if wait:
             return _too_many("too many requests without a valid token", wait)
         what = "the token is not known" if presented is not None else "no token was sent"
@@ -151,7 +210,7 @@ class Doorkeeper:
             401,
             "unauthorized",
             f"{what}; send the header 'Authorization: Bearer TOKEN' with the token of the role {wanted}",
-            headers={"WWW-Authenticate": 'Bearer realm="slo-daemon"'},
+            headers=CHALLENGE,
         )
 
 
@@ -162,6 +221,33 @@ def _presented(request: Request) -> bytes | None:
         return None
     scheme, _, token = bytes(found[0]).partition(b" ")
     return token.strip() if scheme.lower() == b"bearer" and token.strip() else None
+
+
+def check_origin(request: Request) -> None:
+    """Raises ProblemError unless the browser says that a page of ours sent the form."""
+    site = request.headers.get("sec-fetch-site")
+    if site is None:  # browsers leave it out where there is no TLS
+        origin = urlsplit(request.headers.get("origin", ""))
+        own = request.headers.get("host", "").lower()
+        known = origin.scheme in ("http", "https") and origin.netloc.lower() == own != ""
+    else:
+        known = site == "same-origin"
+    if not known:
+        raise ProblemError(
+            403,
+            "cross_site",
+            "the browser does not say that this form was sent by a page of slo-daemon; open the page again and send it "
+            "from there. A proxy in between must pass the header Host on; programs use the API",
+        )
+
+
+def _wrong_role(wanted: Role, held: Collection[Role]) -> ProblemError:
+    names = ", ".join(sorted(held))
+    return ProblemError(403, "wrong_role", f"this needs the role {wanted}; the token is for {names}")
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _too_many(detail: str, wait: float) -> ProblemError:

@@ -8,7 +8,7 @@ from slo_daemon.core.courses import MOST_SLOS, Courses, Opinion, opinion_times, 
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.pilot.records import Incident, RecordsQuery
 from slo_daemon.core.pilot.satisfaction import satisfaction
-from slo_daemon.core.slo.course import Course, course, gather
+from slo_daemon.core.slo.course import LONGEST, Course, course, gather
 from slo_daemon.core.snapshot import SloView, Snapshot
 from slo_daemon.ports import Store, StoreError, Telemetry
 from slo_daemon.workflows.history import History
@@ -34,21 +34,29 @@ class CourseReader:
             self._incidents(pilot, at),
         )
 
+    def one(self, view: SloView, at: float) -> Course | None:
+        """The course of one SLO up to `at` (Unix seconds); None while nothing is kept of it."""
+        return self._guarded(view, at, at - LONGEST)
+
     def _slos(self, pilot: Pilot, snapshot: Snapshot) -> Iterator[tuple[str, Course]]:
         if snapshot.slot is None:
             return
         views = sorted(snapshot.of_pilot(pilot.name), key=_importance)
         since = shown_since(pilot, snapshot.slot.time)
         for view in views[:MOST_SLOS]:
-            try:
-                found = self._course(view, snapshot.slot.time, since)
-            except Exception:  # a bug in one chart must not take the report along
-                if view.instance.id not in self._crashed:
-                    log.exception("course_crashed", slo=view.instance.id)
-                self._crashed.add(view.instance.id)
-                continue
+            found = self._guarded(view, snapshot.slot.time, since)
             if found is not None:
                 yield view.instance.id, found
+
+    def _guarded(self, view: SloView, at: float, since: float) -> Course | None:
+        """A bug in one chart must not take the report or the page along."""
+        try:
+            return self._course(view, at, since)
+        except Exception:
+            if view.instance.id not in self._crashed:
+                log.exception("course_crashed", slo=view.instance.id)
+            self._crashed.add(view.instance.id)
+            return None
 
     def _course(self, view: SloView, at: float, since: float) -> Course | None:
         entry = self._history.entries.get(view.instance.slo.id)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.web.browsing import Client
 from tests.web.house import House, Visitor
 
 
@@ -16,3 +17,9 @@ def house() -> House:
 def visitor(house: House) -> Iterator[Visitor]:
     with house.open() as visitor:
         yield visitor
+
+
+@pytest.fixture(autouse=True)
+def no_application_stays() -> Iterator[None]:
+    yield
+    Client.close_all()

@@ -11,11 +11,13 @@ import requests
 from fastapi import FastAPI
 
 from slo_daemon.adapters.memory_store import MemoryStore
+from slo_daemon.core.alert import Links
 from slo_daemon.core.pilot.facts import Judged
 from slo_daemon.core.pilot.pilot import Cohort, Pilot, Ramp, RampStep, Stage
 from slo_daemon.core.pilot.readiness import assess
 from slo_daemon.core.pilot.records import RecordsQuery
 from slo_daemon.core.quantity import parse_quantity
+from slo_daemon.core.slo.course import Course
 from slo_daemon.core.slo.grouping import split
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Failed, FailReason, Labels, Reading, Sample, Samples
@@ -32,6 +34,7 @@ from slo_daemon.web.limits import TokenBuckets
 from slo_daemon.web.parts import WebParts
 from slo_daemon.web.security import Role
 from slo_daemon.web.serve import Patience, WebServer, bind
+from slo_daemon.web.sessions import Sessions
 from slo_daemon.workflows.record import Recorder
 from tests.factories import all_readings, evaluated
 from tests.telling import Told
@@ -179,6 +182,9 @@ class House:
     assessed: list[str] = field(default_factory=list)
     uses: TokenBuckets = field(default_factory=lambda: TokenBuckets(1_000, 10_000))
     refusals: TokenBuckets = field(default_factory=lambda: TokenBuckets(1_000, 10_000))
+    links: Links = field(default_factory=Links)
+    courses: dict[str, Course] = field(default_factory=dict)
+    session_time: float = 0.0  # by which sessions end
 
     def assess(self, name: str) -> None:
         """What the daemon does when something was recorded."""
@@ -219,6 +225,7 @@ class House:
             reports=self.shelf,
             history=self.store.transitions,
             points=self.store.budget_points,
+            course=lambda view, _at: self.courses.get(view.instance.id),
             metrics=self.metrics,
             stuck=lambda: self.stuck,
             unready=lambda: self.unready,
@@ -226,8 +233,10 @@ class House:
             explain=self.explain,
             version="1.2.3",
             tokens=self.tokens,
+            links=self.links,
         )
-        return create_web(parts, uses=self.uses, refusals=self.refusals)
+        sessions = Sessions(clock=lambda: self.session_time)
+        return create_web(parts, uses=self.uses, refusals=self.refusals, sessions=sessions)
 
     @contextmanager
     def open(self, patience: Patience | None = None) -> Iterator["Visitor"]:

@@ -15,7 +15,7 @@ from slo_daemon.core.slo.budget_points import BudgetPoint
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import Transition, TransitionReason
 from slo_daemon.ports import StoreError
-from slo_daemon.web.security import GUARDED, PUBLIC, Role
+from slo_daemon.web.security import ASSETS, GUARDED, PAGES, PUBLIC, Role
 from tests.web.house import (
     FEEDBACK,
     INCIDENTS,
@@ -248,7 +248,7 @@ def test_the_openapi_document_describes_every_route_but_the_pages(visitor: Visit
     assert described == {
         (method, path.replace(":path}", "}"))
         for method, path in [*PUBLIC, *GUARDED]
-        if path not in ("/", "/openapi.json")
+        if path not in {*PAGES, ASSETS, "/openapi.json"}
     }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
