@@ -43,7 +43,11 @@ def pilot() -> build.Dashboard:
         page = page.link(one)
     at = "${daemon_url}/api/v1/pilots/${pilot}"
     page = page.link(link("Latest report", f"{at}/reports/latest", "Latest report on this pilot")).link(
-        link("Readiness", f"{at}/readiness", "The verdict with the evidence for every criterion")
+        link(
+            "Page of this pilot",
+            "${daemon_url}/pilots/${pilot}",
+            "The daemon's own page: the verdict with all evidence",
+        )
     )
     for mark in (*level_marks(_PILOT), *pilot_marks(_PILOT)):
         page = page.annotation(mark)

@@ -59,9 +59,9 @@ def slo() -> build.Dashboard:
         page = page.link(one)
     page = page.link(
         link(
-            "Explained",
-            "${daemon_url}/api/v1/slos/${pilot}/${slo}",
-            "Queries, answers and arithmetic of this SLO",
+            "Page of this SLO",
+            "${daemon_url}/slos/${pilot}/${slo}",
+            "The daemon's own page: queries, answers, arithmetic and history of this SLO",
         )
     ).link(
         link(
