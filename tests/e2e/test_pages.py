@@ -167,6 +167,9 @@ def test_a_person_finds_an_slo_records_an_incident_sees_it_block_and_resolves_it
 
     if script:  # a page that somebody left open
         watching.sees("✗ NOT READY")
+        playwright.expect(watching.page.locator("#news")).to_have_text(
+            "Changed: search: NOT READY"
+        )  # told aloud
     tab.opens("/", "✗ NOT READY")
     tab.sees("1 unresolved critical incident")
     assert world.daemon.get("/api/v1/pilots/search/gates/promote").json()["gate"]["reason"] == "not_ready"

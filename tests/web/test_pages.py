@@ -1,7 +1,7 @@
 """The pages: honest about what is not known, safe whatever is written on them, readable without colours."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Severity
 from slo_daemon.core.pilot.verdict import Effect, Verdict
+from slo_daemon.core.plots.style import DARK, LIGHT
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.snapshot import SourceView
@@ -221,6 +222,40 @@ def test_style_and_script_load_nothing_from_elsewhere(house: House, person: Pers
     for sink in ("innerHTML", "eval", "document.write", "http:", "https:", "import("):
         assert sink not in script.text
     assert len(script.text.splitlines()) < 100
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours, as WCAG 2.1 defines it: 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize(("scheme", "palette"), [(0, LIGHT), (1, DARK)], ids=["light", "dark"])
+def test_every_text_can_be_read_on_what_is_behind_it(
+    person: Person, scheme: int, palette: Mapping[str, str]
+) -> None:
+    style = person.client.get("/assets/pages.css").text
+    grounds = re.findall(r"--ground: (#[0-9a-f]{6})", style)
+    assert len(grounds) == 2
+    pairs = [(ink, ground) for ink in ("ink", "faint", "line") for ground in ("paper", grounds[scheme])]
+    pairs += [
+        (tone, ground) for tone in ("good", "warn", "bad", "open") for ground in ("paper", f"{tone}-back")
+    ]
+    pairs += [("ink", "open-back"), ("faint", "open-back"), ("paper", "line")]  # a marked record; a button
+
+    weak = {
+        pair: round(found, 2)
+        for pair in pairs
+        if (found := contrast(palette[pair[0]], palette.get(pair[1], pair[1]))) < 4.5
+    }
+
+    assert weak == {}
 
 
 @pytest.mark.parametrize("name", ["base.html", "..%2Fpages.css", "pages.css.map", "nothing"])
