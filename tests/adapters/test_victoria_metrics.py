@@ -1,6 +1,5 @@
 """How a real VictoriaMetrics fails, and what is said of it. What it answers is in the contract of metric sources."""
 
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from slo_daemon.core.slo.query import FailReason
 from slo_daemon.demo.openmetrics import scrape_times, steady_counter, steady_gauge
 from slo_daemon.ports import SourceError
 from tests.adapters.conftest import SourceOf, World
+from tests.programs import needs, program
 from tests.victoria_metrics import VictoriaMetricsServer, victoria_metrics
 
 pytestmark = [
@@ -86,18 +86,18 @@ def test_frozen_it_is_left_at_the_deadline_and_killed_it_cannot_be_connected_to(
     assert source.query("vector(1)", time.time(), 5.0).rows[0].value == 1.0
 
 
+@needs("vmalert")
 def test_vmalert_takes_the_rules(tmp_path: Path) -> None:
     """Its version 1.79 does not know keep_firing_for; later ones do."""
-    program = shutil.which("vmalert")
-    if program is None:
-        pytest.skip("vmalert is not installed: apt-get install victoria-metrics")
+    vmalert = program("vmalert")
+    assert vmalert is not None
     rules = yaml.safe_load(rule_text(RuleOptions()))
     for group in rules["groups"]:
         for rule in group["rules"]:
             rule.pop("keep_firing_for", None)
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump(rules))
-    command = [program, "-dryRun", f"-rule={file}"]
+    command = [vmalert, "-dryRun", f"-rule={file}"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
     file.write_text(file.read_text().replace("expr:", "exprr:", 1))
