@@ -40,7 +40,7 @@ def offered(line: str) -> list[str]:
         ("slo-daemon ev", ["evaluate"]),
         ("slo-daemon incident re", ["resolve"]),
         ("slo-daemon gate x --gate ", ["promote", "advance", "rollback"]),
-        ("slo-daemon report --output ", ["text", "markdown", "json"]),
+        ("slo-daemon report --output ", ["text", "markdown", "html", "json"]),
         ("slo-daemon run --log-format ", ["auto", "json", "console"]),
         ("slo-daemon incident add --severity c", ["critical"]),
         ("slo-daemon evaluate --pro", ["--prometheus"]),

@@ -148,7 +148,7 @@ def test_the_first_tab_stop_leads_past_the_links_to_the_verdict(opened: Any) -> 
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#verdict")
+    page.wait_for_url("**#verdict")
 
 
 def test_it_is_printed_in_light_colours_without_the_links(opened: Any) -> None:
