@@ -105,9 +105,11 @@ class Tab:
         self.complaints: list[str] = []
         self.page.on("console", lambda message: self._note(message.type, message.text))
         self.page.on("pageerror", lambda error: self._note("error", str(error)))
-        self.page.on(
-            "requestfailed", lambda request: self._note("error", f"{request.url}: {request.failure}")
-        )
+        self.page.on("requestfailed", self._failed)
+
+    def _failed(self, request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # somebody went on before the icon had come
+            self._note("error", f"{request.url}: {request.failure}")
 
     def _note(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
