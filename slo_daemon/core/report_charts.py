@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
-from slo_daemon.core.courses import counted_of, planned_of, with_gaps
+from slo_daemon.core.courses import Served, counted_of, planned_of, with_gaps
 from slo_daemon.core.html import Html, Node, el
-from slo_daemon.core.pilot.pilot import FeedbackMetric
+from slo_daemon.core.pilot.pilot import FeedbackMetric, Pilot
 from slo_daemon.core.pilot.records import Incident, Records, Severity
 from slo_daemon.core.pilot.satisfaction import HIGHEST, LOWEST
 from slo_daemon.core.pilot.trials import Trial
@@ -190,25 +190,28 @@ def _latencies(view: SloView, indicator: LatencyShare | Quantile, buckets: Bucke
 
 def ramp_charts(report: Report) -> list[Html]:
     """The ramp as planned and as served."""
-    planned = planned_of(report.pilot)
+    trials = [trial for _, trial in report.assessment.trials]
+    chart = ramp_chart(report.pilot, trials, with_gaps(report.served, report.at), report.at, marks_of(report))
+    return [] if chart is None else [chart]
+
+
+def ramp_chart(
+    pilot: Pilot, trials: Sequence[Trial], served: Sequence[Served], at: float, marks: Sequence[Mark] = ()
+) -> Html | None:
+    """The ramp as planned and as served up to `at` (Unix seconds); None without a plan. `trials`: the first one counts."""
+    planned = planned_of(pilot)
     if not planned:
-        return []
+        return None
     start = planned[0][0]
     course = RampCourse(
         planned,
-        [Point(one.at, one.share) for one in with_gaps(report.served, report.at)],
+        [Point(one.at, one.share) for one in served],
         start,
-        max(start + report.pilot.duration.total_seconds(), start + DAY),
-        report.at,
-        [
-            Point(min(one.at, report.at), one.share)
-            for _, trial in report.assessment.trials[:1]
-            for one in counted_of(trial)
-        ],
+        max(start + pilot.duration.total_seconds(), start + DAY),
+        at,
+        [Point(min(one.at, at), one.share) for trial in trials[:1] for one in counted_of(trial)],
     )
-    return [
-        _figure("Share of users over the pilot", ramp("ramp", "Share of users", course, marks_of(report)))
-    ]
+    return _figure("Share of users over the pilot", ramp("ramp", "Share of users", course, marks))
 
 
 def lift_chart(place: int, trial: Trial, marks: Sequence[Mark] = ()) -> list[Html]:

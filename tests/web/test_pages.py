@@ -129,6 +129,7 @@ def test_the_page_of_a_pilot_has_every_criterion_with_what_it_stands_on(house: H
     assert "There are no rollback triggers." in text
     assert "Planned today 10 %" in text
     assert "2 2026-12-27 10 % ✓ reached" in text
+    assert "Planned: 5 % from Dec 20, 10 % from Dec 27." in text
     assert "availability 99.95 % at least 99.9 % ✓ met ● none ✓ ok" in text
 
 

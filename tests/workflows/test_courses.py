@@ -209,3 +209,19 @@ def test_without_a_store_the_ledger_still_tells_its_part() -> None:
 def test_before_the_first_slot_there_is_no_course() -> None:
     read = Read()
     assert read.reader.read(read.pilot, replace(read.snapshot, slot=None), read.world.at).slos == {}
+
+
+def test_a_reader_tells_the_course_of_one_slo_without_a_pilot() -> None:
+    read = Read()
+    (view,) = read.snapshot.slos.values()
+    found = read.reader.one(view, read.world.at)
+    assert found is not None
+    assert found.days
+    assert found.spent
+
+
+def test_a_reader_knows_no_course_of_an_slo_that_is_not_kept() -> None:
+    read = Read()
+    (view,) = read.snapshot.slos.values()
+    gone = replace(view, instance=replace(view.instance, slo=replace(view.instance.slo, name="gone")))
+    assert read.reader.one(gone, read.world.at) is None

@@ -7,6 +7,7 @@ from fastapi import Response
 
 from slo_daemon.core.alert import ALERT_NAMES, Links, dashboard_of, runbook_of
 from slo_daemon.core.explain import explain_blocks
+from slo_daemon.core.plots.frame import Mark as IncidentMark
 from slo_daemon.core.quantity import show_duration
 from slo_daemon.core.report_charts import budget_chart, burn_chart, day_chart, latency_chart, value_chart
 from slo_daemon.core.slo.burn_rate import BurnRate
@@ -27,7 +28,7 @@ from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.state import Transition
 from slo_daemon.core.snapshot import SloView
 from slo_daemon.web.pages.marks import FIRING, LEVELS, Mark
-from slo_daemon.web.pages.rows import SloRow, path_of, row_of
+from slo_daemon.web.pages.rows import SloRow, incident_marks, path_of, row_of
 from slo_daemon.web.pages.shell import Shell, Visit
 from slo_daemon.web.problems import ProblemError
 
@@ -105,7 +106,7 @@ def one_slo(shell: Shell, visit: Visit, slo_id: str, past: Past, links: Links) -
         reason=view.state.reason.value.replace("_", " ") if view.state.reason else "",
         missing=_missing(view),
         windows=_windows(slo, evaluation),
-        charts=_charts(view, past.course or Course()),
+        charts=_charts(view, past.course or Course(), incident_marks(visit.assessment(slo.pilot))),
         burn=_burn(evaluation),
         burn_alerts=slo.burn.alerts if slo.burn is not None else True,
         blocks=explain_blocks(view),
@@ -118,10 +119,10 @@ def one_slo(shell: Shell, visit: Visit, slo_id: str, past: Past, links: Links) -
     )
 
 
-def _charts(view: SloView, course: Course) -> dict[str, str]:
+def _charts(view: SloView, course: Course, marks: Sequence[IncidentMark]) -> dict[str, str]:
     """SVG by what it shows; "" where there is nothing to show."""
     charts = {
-        "budget": budget_chart("budget", view, course),
+        "budget": budget_chart("budget", view, course, marks),
         "burn": burn_chart("burn-rates", view, "Burn rates against those that are too fast"),
         "days": day_chart("days", view, course, "Whole days, in UTC"),
         "value": value_chart("value", view, course),

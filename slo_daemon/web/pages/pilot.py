@@ -7,6 +7,7 @@ from typing import get_args
 
 from fastapi import Response
 
+from slo_daemon.core.courses import Served
 from slo_daemon.core.html import Html
 from slo_daemon.core.pilot.experiment.lift import say_interval
 from slo_daemon.core.pilot.experiment.strata import Arm
@@ -15,11 +16,11 @@ from slo_daemon.core.pilot.records import Override, OverrideKind, Records, Recor
 from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.pilot.verdict import Assessment, Finding
 from slo_daemon.core.report import ADVICE_WORDS, state_word
-from slo_daemon.core.report_charts import lift_chart, marks_for
+from slo_daemon.core.report_charts import lift_chart, ramp_chart
 from slo_daemon.core.slo.phrases import say_count, say_minute, say_share, say_time
 from slo_daemon.core.snapshot import SloView
 from slo_daemon.web.pages.marks import EFFECTS, Mark, verdict_mark
-from slo_daemon.web.pages.rows import counts, row_of, trouble_of
+from slo_daemon.web.pages.rows import counts, incident_marks, row_of, trouble_of
 from slo_daemon.web.pages.shell import Shell, Visit
 from slo_daemon.web.reading_api import Form
 
@@ -112,6 +113,7 @@ def pilot_page(shell: Shell, visit: Visit, name: str, reports: Reports) -> Respo
         ]
         if pilot.ramp is not None
         else [],
+        ramp_chart=_ramp_chart(pilot, assessment, visit.now) if assessment is not None else "",
         trials=_trials(assessment) if assessment is not None else [],
         counts=counts(views, name),
         rows=[row_of(view) for view in _worst_first(views)[:MOST_SLOS]],
@@ -172,9 +174,17 @@ def _finding(number: int, finding: Finding) -> FindingRow:
     )
 
 
+def _ramp_chart(pilot: Pilot, assessment: Assessment, now: float) -> str:
+    """What was served before is told by reports, and by an experiment that the ramp splits; here the present is added."""
+    observed = assessment.ramp.observed if assessment.ramp is not None else None
+    served = () if observed is None else (Served(now, observed),)
+    trials = [trial for _, trial in assessment.trials]
+    chart = ramp_chart(pilot, trials, served, now, incident_marks(assessment))
+    return chart.markup if chart is not None else ""
+
+
 def _trials(assessment: Assessment) -> list[TrialBox]:
-    records = assessment.records
-    marks = marks_for(records.incidents.recent) if isinstance(records, Records) else ()
+    marks = incident_marks(assessment)
     return [
         _trial(trial, lift_chart(place, trial, marks)) for place, (_, trial) in enumerate(assessment.trials)
     ]

@@ -5,6 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from slo_daemon.core.pilot.records import Records
+from slo_daemon.core.pilot.verdict import Assessment
+from slo_daemon.core.plots.frame import Mark as IncidentMark
+from slo_daemon.core.report_charts import marks_for
 from slo_daemon.core.slo.measurement import DataState, Measured
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.phrases import (
@@ -103,6 +107,12 @@ def counts(views: Sequence[SloView], pilot: str = "") -> list[Count]:
         if state is not DataState.OK and data[state]
     ]
     return found
+
+
+def incident_marks(assessment: Assessment | None) -> tuple[IncidentMark, ...]:
+    """The latest incidents of a pilot, for the axes of time of charts."""
+    records = assessment.records if assessment is not None else None
+    return marks_for(records.incidents.recent) if isinstance(records, Records) else ()
 
 
 def _unseen(state: DataState) -> Mark:
