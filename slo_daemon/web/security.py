@@ -92,8 +92,8 @@ GUARDED: Mapping[Route, tuple[Role, ...]] = {
 # What forms of the pages send, for people who have signed in: a cookie names their session, and a browser must say that the
 # form is ours. Tokens in headers do not count here, as cookies do not for all other routes.
 FORMS: Mapping[Route, tuple[Role, ...]] = {
-    ("POST", "/sign-in"): tuple(Role),
-    ("POST", "/sign-out"): tuple(Role),
+    ("POST", "/sign-in"): (Role.INCIDENTS, Role.FEEDBACK, Role.ADMIN),
+    ("POST", "/sign-out"): (Role.INCIDENTS, Role.FEEDBACK, Role.ADMIN),
     ("POST", f"{PILOT_PAGE}/incidents"): (Role.INCIDENTS, Role.ADMIN),
     ("POST", f"{PILOT_PAGE}/incidents/{{incident_id}}"): (Role.INCIDENTS, Role.ADMIN),
     ("POST", f"{PILOT_PAGE}/feedback"): (Role.FEEDBACK, Role.ADMIN),

@@ -383,6 +383,14 @@ def test_a_form_without_the_token_of_its_session_is_shown_again(
     assert recorded(house) == 1
 
 
+@pytest.mark.parametrize("key", ["a b", "x" * 129, "\u00e9"])
+def test_a_form_whose_key_was_spoilt_comes_back_with_another_one(house: House, ada: Person, key: str) -> None:
+    ada.send(ADD, 400, **TYPED, key=key)
+    ada.send(ADD)
+
+    assert recorded(house) == 1
+
+
 def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere_and_ends(person: Person) -> None:
     person.sign_in(Role.ADMIN)
 

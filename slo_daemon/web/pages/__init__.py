@@ -7,9 +7,7 @@ from fastapi import FastAPI, Request, Response
 from slo_daemon.core.snapshot import Snapshot
 from slo_daemon.ports import SinkError, StoreError
 from slo_daemon.web.pages.feedback import (
-    ADD as ADD_FEEDBACK,
-)
-from slo_daemon.web.pages.feedback import (
+    ADD_FEEDBACK,
     Heard,
     add_feedback,
     feedback_page,
@@ -18,10 +16,8 @@ from slo_daemon.web.pages.feedback import (
 )
 from slo_daemon.web.pages.forms import Draft, Forms
 from slo_daemon.web.pages.incidents import (
-    ADD as ADD_INCIDENT,
-)
-from slo_daemon.web.pages.incidents import (
-    RESOLVE,
+    ADD_INCIDENT,
+    RESOLVE_INCIDENT,
     add_incident,
     incidents_page,
     read_incidents,
@@ -134,7 +130,7 @@ def _record_pages(
         act = add_incident(recorder, pilot)
         return await forms.take(request, FORMS[ADD_INCIDENT], act, again, ("incident", pilot))
 
-    @app.post(RESOLVE[1], include_in_schema=False)
+    @app.post(RESOLVE_INCIDENT[1], include_in_schema=False)
     async def incident_resolved(request: Request, pilot: PilotName, incident_id: IncidentId) -> Response:
         number = int(incident_id)
         if number > LARGEST_WHOLE:
@@ -145,7 +141,7 @@ def _record_pages(
             return await incidents_of(shell.visit(request, here, session), pilot, draft, number)
 
         act = resolve_incident(recorder, pilot, number)
-        return await forms.take(request, FORMS[RESOLVE], act, again, ("change", f"{pilot}/{number}"))
+        return await forms.take(request, FORMS[RESOLVE_INCIDENT], act, again, ("change", f"{pilot}/{number}"))
 
     @app.get(ADD_FEEDBACK[1], include_in_schema=False)
     async def feedback(request: Request, pilot: PilotName, told: str = "") -> Response:

@@ -16,7 +16,7 @@ from slo_daemon.workflows.desk import Author
 from slo_daemon.workflows.record import Recorder
 
 MOST_FEEDBACK = 50
-ADD = ("POST", f"{PILOT_PAGE}/feedback")
+ADD_FEEDBACK = ("POST", f"{PILOT_PAGE}/feedback")
 RATINGS = ((5, "very good"), (4, "good"), (3, "fair"), (2, "poor"), (1, "very poor"))
 
 
@@ -38,7 +38,7 @@ def read_feedback(recorder: Recorder, pilot: str) -> Heard:
 
 def may_read(visit: Visit) -> bool:
     """Whether the visitor may see users' ids, and record ratings."""
-    return visit.session is not None and visit.session.role_for(FORMS[ADD]) is not None
+    return visit.session is not None and visit.session.role_for(FORMS[ADD_FEEDBACK]) is not None
 
 
 def feedback_page(
@@ -72,7 +72,7 @@ def feedback_page(
         draft=draft or blank(),
         failed=draft,
         may=may_read(visit),
-        configured=doorkeeper.open_to(FORMS[ADD]),
+        configured=doorkeeper.open_to(FORMS[ADD_FEEDBACK]),
         ratings=RATINGS,
         longest_text=LONGEST_TEXT,
         longest_user=LONGEST_USER,

@@ -104,6 +104,7 @@ class Forms:
         except ProblemError as error:
             draft = replace(
                 draft,
+                key=token_urlsafe(16) if error.reason == "idempotency_key" else draft.key,
                 status=error.status,
                 problems=by_field(error.errors),
                 notice=sentence(error.detail) if not error.errors else "",

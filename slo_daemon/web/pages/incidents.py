@@ -1,7 +1,7 @@
 """The incidents of a pilot, and the forms that record and resolve them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fastapi import Response
 
@@ -23,8 +23,8 @@ from slo_daemon.workflows.desk import Author
 from slo_daemon.workflows.record import Recorder
 
 MOST_INCIDENTS = 100
-ADD = ("POST", f"{PILOT_PAGE}/incidents")
-RESOLVE = ("POST", f"{PILOT_PAGE}/incidents/{{incident_id}}")
+ADD_INCIDENT = ("POST", f"{PILOT_PAGE}/incidents")
+RESOLVE_INCIDENT = ("POST", f"{PILOT_PAGE}/incidents/{{incident_id}}")
 _SEVERITIES: dict[Severity, Mark] = {
     Severity.CRITICAL: ("bad", "✗", "critical"),
     Severity.WARNING: ("warn", "⚠", "warning"),
@@ -77,7 +77,7 @@ def incidents_page(
     """
     rows = [_row(one, draft if draft is not None and one.id == resolving else None) for one in kept.incidents]
     new = draft if draft is not None and resolving is None else None
-    allowed = FORMS[ADD]
+    allowed = FORMS[ADD_INCIDENT]
     known = {f"{verb}-{one.id}": f"Incident {one.id} is {verb}." for one in kept.incidents for verb in ("recorded", "resolved")}  # fmt: skip
     return shell.page(
         "incidents.html",
@@ -139,9 +139,8 @@ def resolve_incident(recorder: Recorder, pilot: str, incident_id: int) -> Callab
             problems.append(FieldProblem("resolution", "must not be empty: others will ask how it ended"))
         problems += _resolved_meanwhile(recorder, pilot, incident_id, resolution)
         refuse([*problems, *text_problems("resolution", resolution)] if problems else [])
-        named = replace(author, content=f"{author.content}-{incident_id}")
         change = IncidentChange(resolution=resolution, resolved_at=resolved_at)
-        changed = recorder.change_incident(pilot, incident_id, change, named)
+        changed = recorder.change_incident(pilot, incident_id, change, author)
         return _page(pilot, "resolved", changed.id)
 
     return act
