@@ -117,18 +117,18 @@ def are_short(report: Report) -> bool:
 
 
 def _cell(objective: Objective, day: DaySeen) -> DayCell:
-    if day.met is False:
-        state = DayState.MISSED
-    elif day.coverage <= 0.0 or (day.met is None and day.value is None):
+    if day.met is not None:
+        state = DayState.MET if day.met else DayState.MISSED
+    elif day.coverage <= 0.0:
         state = DayState.UNSEEN
-    elif day.met is None or day.coverage < FULL_COVERAGE:
-        state = DayState.PARTLY
+    elif day.total == 0.0 and day.coverage >= FULL_COVERAGE:
+        state = DayState.IDLE
     else:
-        state = DayState.MET
+        state = DayState.UNKNOWN
     told = [
         "" if day.value is None else _say(objective, day.value),
         "" if day.total is None else say_count(day.total, "event"),
-        f"{say_share(day.coverage)} of the day so far seen" if 0.0 < day.coverage < 1.0 else "",
+        f"{say_share(day.coverage)} of its time seen" if 0.0 < day.coverage < 1.0 else "",
     ]
     return DayCell(_date(day.start), state, ", ".join(filter(None, told)))
 
@@ -275,10 +275,6 @@ def _say(objective: Objective, value: float) -> str:
 def _say_change(value: float) -> str:
     """`+14.2 %`; `unbounded` where there is no end."""
     return "unbounded" if abs(value) == float("inf") else f"{100 * value:+.3g} %"
-
-
-def _midnight(day: date) -> float:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
 def _date(at: float) -> date:

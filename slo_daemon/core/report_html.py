@@ -165,8 +165,8 @@ def _slos(report: Report) -> list[Node]:
         bullets([join(el("strong", name), f": {note}") for name, note in notes]),
         el("h3", "Days"),
         _note(
-            "Each day of UTC by the value over the whole day. Where no more than a part was seen, or the events cannot prove "
-            "either, a day is neither met nor missed."
+            "Each day of UTC by the value over all of it, today by what there has been of it; kinds that have no value over "
+            "a day by its slices. Where only a part was seen, or the events cannot prove either, it is not known."
         )
         if days
         else el("p", "No day was seen yet."),

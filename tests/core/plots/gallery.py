@@ -47,7 +47,13 @@ def falling(days: int, *, gap: range = range(0), part: int = 0) -> list[Point]:
 
 def days_of(states: str) -> list[DayCell]:
     """One day for each letter, the last one today."""
-    known = {"m": DayState.MET, "x": DayState.MISSED, "p": DayState.PARTLY, ".": DayState.UNSEEN}
+    known = {
+        "m": DayState.MET,
+        "x": DayState.MISSED,
+        "p": DayState.UNKNOWN,
+        "i": DayState.IDLE,
+        ".": DayState.UNSEEN,
+    }
     first = date(2026, 11, 21) - timedelta(days=len(states) - 1)
     return [
         DayCell(first + timedelta(days=place), known[letter], "99.93 % of 41,200 events were good")
@@ -86,7 +92,7 @@ GALLERY = {
         MARKS[1:],
     ),
     "burn-down-nothing": burn_down("g", "left", BurnDown([], AT - DAY, AT)),
-    "calendar": calendar("h", "days", days_of("..ppmmmmmmxmmmmmmmpmmmmmmm.mmxxmmmmmmmp")),
+    "calendar": calendar("h", "days", days_of("..ppmmmmmmxmmmmmmmpmmiimmm.mmxxmmmmmmmp")),
     "calendar-one-day": calendar("i", "days", days_of("m")),
     "calendar-long": calendar("j", "days", days_of("m" * 90 + "x" * 10 + "." * 20 + "p")),
     "burn-rates": burn_rates(

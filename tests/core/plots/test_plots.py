@@ -158,13 +158,14 @@ def test_a_budget_without_an_end_in_sight_has_no_forecast() -> None:
 
 
 def test_every_day_of_a_calendar_has_a_sign_and_a_sentence() -> None:
-    svg = calendar("k", "t", days_of("mxp."))
+    svg = calendar("k", "t", days_of("mxpi."))
     cells = list(parsed(svg).iter(f"{SVG}g"))
     told = [(cell.findtext(f"{SVG}title") or "", cell.findtext(f"{SVG}text")) for cell in cells]
     assert [(title.split(",")[0], sign) for title, sign in told] == [
-        ("2026-11-18: met", "✓"), ("2026-11-19: missed", "✗"), ("2026-11-20: partly seen", "?"), ("2026-11-21: no data", "–"),
+        ("2026-11-17: met", "✓"), ("2026-11-18: missed", "✗"), ("2026-11-19: unknown", "?"), ("2026-11-20: no traffic", "–"),
+        ("2026-11-21: no data", "∅"),
     ]  # fmt: skip
-    assert "4 days from 2026-11-18 to 2026-11-21: 1 met, 1 missed, 1 partly seen, 1 no data." in svg
+    assert "5 days from 2026-11-17 to 2026-11-21: 1 met, 1 missed, 1 unknown, 1 no traffic, 1 no data." in svg
 
 
 def test_a_burn_rate_that_was_not_counted_has_no_bar() -> None:
