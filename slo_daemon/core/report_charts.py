@@ -220,7 +220,8 @@ def lift_chart(place: int, trial: Trial, marks: Sequence[Mark] = ()) -> list[Htm
         for day, one in trial.outcome.by_day
     ]
     levels = [Level("no lift", 0.0, "plot-axis"), Level("target", trial.metric.objective.target.base)]
-    svg = band(f"lift-{place}", f"{trial.metric.name}: lift", estimates, _say_change, levels, marks)
+    say = partial(_say_change, target=trial.metric.objective.target.base)
+    svg = band(f"lift-{place}", f"{trial.metric.name}: lift", estimates, say, levels, marks)
     sure = f"{100 * (1 - trial.outcome.lift.alpha):g} %"
     return [_figure(f"{trial.metric.name}: lift with its always-valid {sure} interval", svg)]
 
@@ -244,9 +245,8 @@ def rating_charts(report: Report) -> list[Html]:
         )
         for one in report.courses.opinions
     ]
-    over_time = band(
-        "satisfaction", "Mean rating over time", estimates, lambda r: f"{r:.2f}", wanted, marks_of(report)
-    )
+    say = partial(say_value, unit=UNITS[""], landmarks=[level.at for level in wanted])
+    over_time = band("satisfaction", "Mean rating over time", estimates, say, wanted, marks_of(report))
     votes = distribution("votes", "Votes by rating", records.ratings.votes.counts)
     return [
         _figure("Mean of all votes so far, with its 95 % interval", over_time),
@@ -272,9 +272,11 @@ def _say(objective: Objective, value: float) -> str:
     return say_value(value, objective.unit, [point.base for point in points if point is not None])
 
 
-def _say_change(value: float) -> str:
-    """`+14.2 %`; `unbounded` where there is no end."""
-    return "unbounded" if abs(value) == float("inf") else f"{100 * value:+.3g} %"
+def _say_change(value: float, target: float) -> str:
+    """`+14.2 %`, on its side of the target; `unbounded` where there is no end."""
+    if abs(value) == float("inf"):
+        return "unbounded"
+    return f"{'+' if value >= 0.0 else ''}{say_value(value, UNITS['%'], [target])}"
 
 
 def _date(at: float) -> date:

@@ -251,7 +251,7 @@ def _waiver(override: Override) -> Html:
 
 
 def _finding(finding: Finding) -> Node:
-    evidence, query = rows.evidence(finding), finding.source.query
+    evidence, query = ", ".join(rows.evidence_of(finding)), finding.source.query
     sign = f"{EFFECT_SYMBOLS[finding.effect]} {state_word(finding)}"
     return join(
         el("span", sign, class_=f"mark {_EFFECTS[finding.effect]}"),

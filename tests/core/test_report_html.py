@@ -17,6 +17,7 @@ from slo_daemon.core.pilot.criteria.criterion import Met
 from slo_daemon.core.pilot.pilot import Cohort, Contact, CriterionText, Role
 from slo_daemon.core.pilot.records import RecordsUnavailable, Severity
 from slo_daemon.core.report import Report, Transitions, Unreadable, compose
+from slo_daemon.core.report_charts import rating_charts
 from slo_daemon.core.report_html import report_html
 from slo_daemon.core.report_markdown import report_markdown
 from slo_daemon.core.report_style import REPORT_STYLE, policy_of
@@ -297,3 +298,12 @@ def test_the_verdict_can_be_read_on_its_banner(mode: str, tone: str) -> None:
     colours = palette(mode)
     for name in (tone, "ink", "warn", "bad"):
         assert contrast(colours[name], colours[f"{tone}-back"]) >= 4.5, name
+
+
+def test_a_mean_rating_does_not_seem_to_reach_what_is_wanted() -> None:
+    """3.9996 against 4 is no 4.00, on the chart as well."""
+    report = rich_report()
+    latest = report.courses.opinions[-1]
+    near = replace(latest, satisfaction=replace(latest.satisfaction, mean=3.9996))
+    report = replace(report, courses=replace(report.courses, opinions=(near,)))
+    assert any("The latest: 3.9996," in chart.markup for chart in rating_charts(report))
