@@ -211,11 +211,13 @@ def ramp_charts(report: Report) -> list[Html]:
     ]
 
 
-def lift_chart(place: int, trial: Trial, marks: Sequence[Mark] = ()) -> list[Html]:
-    """The lift as it stood at the end of each day."""
+def lift_chart(place: int, trial: Trial, at: float, marks: Sequence[Mark] = ()) -> list[Html]:
+    """The lift as it stood at the end of each day, and `at` (Unix seconds), before today's end."""
     estimates = [
         Estimate(
-            datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY, one.point, one.interval
+            min(at, datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY),
+            one.point,
+            one.interval,
         )
         for day, one in trial.outcome.by_day
     ]
@@ -276,7 +278,7 @@ def _say_change(value: float, target: float) -> str:
     """`+14.2 %`, on its side of the target; `unbounded` where there is no end."""
     if abs(value) == float("inf"):
         return "unbounded"
-    return f"{'+' if value >= 0.0 else ''}{say_value(value, UNITS['%'], [target])}"
+    return f"{'+' if value > 0.0 else ''}{say_value(value, UNITS['%'], [target])}"
 
 
 def _date(at: float) -> date:

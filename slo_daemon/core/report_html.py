@@ -283,7 +283,7 @@ def _experiment(report: Report, place: int, trial: Trial) -> list[Node]:
         table(f"Variants of {trial.metric.name}", rows.ARM_HEADINGS, rows.arm_rows(trial), (1, 2, 3)),
         bullets(list(rows.trial_notes(report.pilot, trial))),
     ]
-    chart = charts.grid(charts.lift_chart(place, trial, charts.marks_of(report)))
+    chart = charts.grid(charts.lift_chart(place, trial, report.at, charts.marks_of(report)))
     return [el("div", el("div", told), chart, class_="two")]
 
 

@@ -110,7 +110,7 @@ def pilot_page(shell: Shell, visit: Visit, name: str, reports: Reports) -> Respo
         ]
         if pilot.ramp is not None
         else [],
-        trials=_trials(pilot, assessment) if assessment is not None else [],
+        trials=_trials(pilot, assessment, visit.now) if assessment is not None else [],
         counts=counts(views, name),
         rows=[row_of(view) for view in _worst_first(views)[:MOST_SLOS]],
         slos=len(views),
@@ -163,11 +163,11 @@ def _finding(number: int, finding: Finding) -> FindingRow:
     )
 
 
-def _trials(pilot: Pilot, assessment: Assessment) -> list[TrialBox]:
-    records = assessment.records
+def _trials(pilot: Pilot, assessment: Assessment, now: float) -> list[TrialBox]:
+    records, at = assessment.records, assessment.slot.time if assessment.slot is not None else now
     marks = marks_for(records.incidents.recent) if isinstance(records, Records) else ()
     return [
-        _trial(pilot, trial, lift_chart(place, trial, marks))
+        _trial(pilot, trial, lift_chart(place, trial, at, marks))
         for place, (_, trial) in enumerate(assessment.trials)
     ]
 
