@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
+from math import inf
 
 from slo_daemon.core.courses import counted_of, planned_of, with_gaps
 from slo_daemon.core.html import Html, Node, el
@@ -270,13 +271,15 @@ def _course(report: Report, view: SloView) -> Course:
 
 
 def _say(objective: Objective, value: float) -> str:
+    if value == inf:
+        return "beyond the last bucket edge"
     points = (objective.target, objective.warning, objective.critical)
     return say_value(value, objective.unit, [point.base for point in points if point is not None])
 
 
 def _say_change(value: float, target: float) -> str:
     """`+14.2 %`, on its side of the target; `unbounded` where there is no end."""
-    if abs(value) == float("inf"):
+    if abs(value) == inf:
         return "unbounded"
     return f"{'+' if value > 0.0 else ''}{say_value(value, UNITS['%'], [target])}"
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise, product
+from math import inf
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from slo_daemon.core.pilot.criteria.criterion import Met
 from slo_daemon.core.pilot.pilot import Cohort, Contact, CriterionText, Role
 from slo_daemon.core.pilot.records import RecordsUnavailable, Severity
 from slo_daemon.core.report import Report, Transitions, Unreadable, compose
-from slo_daemon.core.report_charts import lift_chart, rating_charts
+from slo_daemon.core.report_charts import lift_chart, rating_charts, value_chart
 from slo_daemon.core.report_html import report_html
 from slo_daemon.core.report_markdown import report_markdown
 from slo_daemon.core.report_style import REPORT_STYLE, policy_of
@@ -319,3 +320,13 @@ def test_no_estimate_of_a_lift_is_of_a_time_to_come() -> None:
     )
     (chart,) = lift_chart(0, replace(trial, outcome=today), report.at)
     assert f"to {say_minute(report.at)} UTC. The latest" in chart.markup
+
+
+def test_a_quantile_beyond_the_last_bucket_is_not_called_infinite() -> None:
+    report = rich_report()
+    shown = report.views[0]
+    course = report.courses.slos[shown.instance.id]
+    beyond = replace(course, hours=(*course.hours[:-1], replace(course.hours[-1], value=inf)))
+    chart = value_chart("k", shown, beyond)
+    assert chart is not None
+    assert "latest beyond the last bucket edge; target" in chart.markup

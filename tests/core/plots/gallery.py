@@ -6,7 +6,7 @@ from slo_daemon.core.plots.burn_down import BurnDown, burn_down
 from slo_daemon.core.plots.burn_rates import burn_rates
 from slo_daemon.core.plots.calendar import DayCell, DayState, calendar
 from slo_daemon.core.plots.frame import Mark, Point
-from slo_daemon.core.plots.intervals import Estimate, Level, band, bars
+from slo_daemon.core.plots.intervals import Estimate, Level, band
 from slo_daemon.core.plots.latency import Latencies, Threshold, latency
 from slo_daemon.core.plots.ramp import RampCourse, ramp
 from slo_daemon.core.plots.ratings import distribution
@@ -117,7 +117,7 @@ GALLERY = {
         "o", "lift", LIFTS, change, (Level("no lift", 0.0, "plot-axis"), Level("target", 0.15)), MARKS
     ),
     "lift-first-day": band("p", "lift", LIFTS[:1], change, (Level("target", 0.15),)),
-    "ratings-over-time": bars(
+    "ratings-over-time": band(
         "q",
         "ratings",
         [

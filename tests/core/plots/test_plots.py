@@ -16,7 +16,7 @@ from slo_daemon.core.plots.burn_rates import burn_rates
 from slo_daemon.core.plots.calendar import DayCell, DayState, calendar
 from slo_daemon.core.plots.drawing import Scale, time_ticks, value_ticks
 from slo_daemon.core.plots.frame import Mark, Point
-from slo_daemon.core.plots.intervals import Estimate, Level, band, bars
+from slo_daemon.core.plots.intervals import Estimate, Level, band
 from slo_daemon.core.plots.latency import Latencies, Threshold, latency
 from slo_daemon.core.plots.ramp import RampCourse, ramp
 from slo_daemon.core.plots.ratings import distribution
@@ -238,9 +238,6 @@ CHARTS: dict[str, Callable[[str], str]] = {
     "band": lambda text: band(
         text, text, [Estimate(AT, 1.0, (0.0, 2.0), text)], lambda _: text, [Level(text, 1.0)]
     ),
-    "bars": lambda text: bars(
-        text, text, [Estimate(AT, 1.0, (0.0, 2.0), text)], lambda _: text, [Level(text, 1.0)]
-    ),
     "distribution": lambda text: distribution(text, text, (1, 2, 3, 4, 5)),
     "ramp": lambda text: ramp(
         text, text, RampCourse([(AT, 0.1)], [], AT, AT + DAY, AT), [Mark(AT, None, 1, text)]
@@ -273,7 +270,6 @@ def test_any_estimates_fit_into_their_chart(
     found: list[Estimate], levels: list[Level], told: list[Mark]
 ) -> None:
     parsed(band("k", "t", found, say_share, levels, told))
-    parsed(bars("k", "t", found, say_share, levels, told))
 
 
 @given(
