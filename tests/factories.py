@@ -36,21 +36,18 @@ from slo_daemon.core.pilot.records import (
     Votes,
 )
 from slo_daemon.core.quantity import parse_quantity
-from slo_daemon.core.slo.book import Entry, entry_of
+from slo_daemon.core.slo.book import entry_of
 from slo_daemon.core.slo.evaluation import Evaluation, evaluate
 from slo_daemon.core.slo.feed import Feed
 from slo_daemon.core.slo.measure import Watched
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import (
-    MARK,
     Absent,
-    Failed,
     Labels,
     Query,
     Reading,
     Sample,
     Samples,
-    mark_of,
 )
 from slo_daemon.core.slo.seen import Seen
 from slo_daemon.core.slo.selector import parse_selector
@@ -60,6 +57,7 @@ from slo_daemon.core.slo.state import SloState
 from slo_daemon.core.slo.step import step
 from slo_daemon.core.slo.window import Slot, Tally, Window
 from slo_daemon.core.snapshot import SloView, Snapshot, SourceView, Specification
+from tests.splitting import as_asked
 
 PILOT = "ecommerce-semantic-search"
 START = date(2026, 10, 23)
@@ -211,7 +209,7 @@ def all_readings(slo: Slo, parts: Mapping[str, Reading]) -> dict[str, Reading]:
     is left out is a count of 20, so that direct probes are fresh.
     """
     entry = entry_of(slo)
-    given = {**_as_asked(slo, entry, parts), **parts}
+    given = {**as_asked(slo, entry, parts), **parts}
     asks = entry.direct if entry.alone else {**entry.direct, **entry.asks}
     found: dict[str, Reading] = {}
     for name, ask in asks.items():
@@ -221,36 +219,6 @@ def all_readings(slo: Slo, parts: Mapping[str, Reading]) -> dict[str, Reading]:
             reading = failed.get(ask.key, reading)
         found[name] = reading
     return found
-
-
-def _as_asked(slo: Slo, entry: Entry, parts: Mapping[str, Reading]) -> dict[str, Reading]:
-    """Counts in the parts that they are asked in: a split question has one for both."""
-    match slo.indicator:
-        case Ratio(counts_good=counts_good) if "events" in entry.asks and "total" in parts:
-            split = entry.asks["events"].split
-            assert split is not None
-            counted = parts.get("good" if counts_good else "bad", Absent(""))
-            return {"events": _split_answer(counted, parts["total"], slo.group_by, mark_of(split))}
-        case _:
-            return {}
-
-
-def _split_answer(counted: Reading, total: Reading, by: tuple[str, ...], mark: str) -> Reading:
-    """What a split question answers, where two questions would have answered this."""
-    for reading in (counted, total):
-        if isinstance(reading, Failed):
-            return reading
-    if not isinstance(total, Samples):
-        return total
-    own = {row.labels: row.value for row in counted.rows} if isinstance(counted, Samples) else {}
-    rows = []
-    for row in total.rows:
-        bad = own.get(row.labels, 0.0)
-        other = "" if mark else "1"
-        rows.append(Sample(tuple(sorted((*row.labels, (MARK, other)))), row.value - bad))
-        if row.labels in own:
-            rows.append(Sample(tuple(sorted((*row.labels, (MARK, mark)))), bad))
-    return Samples("q", tuple(rows))
 
 
 def seen_of(slo: Slo, readings: Mapping[str, Reading], slot: Slot = SLOT, **more: object) -> Seen:

@@ -40,6 +40,13 @@ def coded(name: str, label: str, values: Iterable[str], *matchers: str) -> str:
     return f"max without ({', '.join((label, *TARGET))}) ({' or '.join(parts)})"
 
 
+def budget_state(*matchers: str, without: Iterable[str] = ()) -> str:
+    """1 with the state in force in a label `basis`: in a table that shows the state of data, `state` would be that one."""
+    state = series("slo_error_budget_state", *matchers)
+    held = f'label_join({state} == 1, "basis", "", "state")'
+    return over_targets(held, "state", *without)
+
+
 def named(expression: str, name: str) -> str:
     """With a label `line` for the legend, beside whatever labels tell the groups of an SLO apart."""
     return f'label_replace({expression}, "line", "{name}", "", "")'

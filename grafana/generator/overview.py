@@ -18,8 +18,8 @@ from grafana.generator.board import (
     pilot_marks,
     to_boards,
 )
-from grafana.generator.names import over_targets, series
-from grafana.generator.panels import AGE, Column, Panel, Query, lines, numbers, rows, states
+from grafana.generator.names import budget_state, over_targets, series
+from grafana.generator.panels import AGE, LEFT, Column, Panel, Query, lines, numbers, rows, states
 from grafana.generator.words import BAD, GOOD, WARN
 
 _PILOT = 'pilot=~"$pilot"'
@@ -103,11 +103,12 @@ def _now() -> Line:
             (3, numbers(14, "Spent budgets", "Error budgets of which nothing is left. Budgets whose history is being fetched do not count.",
                         Query(f"sum({over_targets(left, aggregate='min')} <= bool 0)", "spent"), steps=_COUNTED_BAD)),
             (3, numbers(15, "Ready pilots", "Pilots whose verdict is READY, of all pilots.",
-                        Query(f"sum({over_targets(ready)})", "ready"), Query(f"count({over_targets(ready)})", "of"))),
+                        Query(f"sum({over_targets(ready, aggregate='min')})", "ready"), Query(f"count({over_targets(ready)})", "of"))),
             (3, numbers(16, "Rollback triggers", "Rollback triggers that have fired.",
                         Query(f"sum({over_targets(fired)})", "fired"), steps=_COUNTED_BAD)),
-            (3, numbers(17, "Last evaluation", "Since the daemon finished its last slot. Beyond minutes, nothing on this page is of now.",
-                        Query(f"time() - max({heartbeat})", "age"), unit="s", steps=AGE,
+            (3, numbers(17, "Last evaluation", "Since the last finished slot, of the daemon that is furthest behind. Beyond minutes, what it "
+                        "evaluates is not of now.",
+                        Query(f"time() - min({heartbeat})", "age"), unit="s", steps=AGE,
                         missing="no daemon is scraped")),
         ),
     )  # fmt: skip
@@ -132,7 +133,7 @@ def _pilots() -> Panel:
         "Every pilot with its verdict, its gates, the share of users and what people told. A pilot's name leads to its "
         "dashboard, its verdict to its latest report.",
         (
-            Column("pilot", over_targets(series("pilot_ready", _PILOT)), label="pilot", link=("Pilot readiness", _ROW_PILOT)),
+            Column("pilot", over_targets(series("pilot_ready", _PILOT), aggregate="min"), label="pilot", link=("Pilot readiness", _ROW_PILOT)),
             Column("verdict", verdict, label="verdict", words=words.VERDICT_TEXT, missing="not known", link=("Latest report", report)),
             Column("promote", gate("promote"), words=words.GATE),
             Column("advance", gate("advance"), words=words.GATE),
@@ -174,7 +175,8 @@ def _slos() -> Panel:
             Column("time", now("slo_sli_value", 'unit="seconds"', without=value), unit="s", missing="–"),
             Column("number", now("slo_sli_value", 'unit!~"ratio|seconds"', without=value), unit="short", missing="–"),
             Column("budget left", now("slo_error_budget_remaining_ratio", without=("window",), aggregate="min"),
-                   unit="percentunit", steps=((-1e9, BAD), (0, WARN), (0.2, GOOD)), missing="no budget, or not known"),
+                   unit="percentunit", steps=LEFT, missing="no budget, or not known"),
+            Column("stands on", budget_state(_PILOT, _SLO), label="basis", words=words.BUDGET_STATE_TEXT, missing="no budget"),
             Column("burn rate / limit", f"max without (lookback) ({over_targets(rates)})", unit="short",
                    steps=((0, GOOD), (1, BAD)), missing="not counted"),
             Column("last seen", f"time() - {now('slo_last_good_evaluation_timestamp_seconds')}", unit="s", missing="never"),

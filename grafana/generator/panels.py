@@ -35,6 +35,8 @@ Steps: TypeAlias = Sequence[tuple[float, str]]
 """From this value on, this colour. Below the first, and without a value: grey."""
 AUTO = "__auto"
 AGE: Steps = ((0, GOOD), (RULES.heartbeat_age, WARN), (RULES.stalled_after, BAD))
+LEFT: Steps = ((-1e9, BAD), (1e-9, WARN), (0.2, GOOD))
+"""Of a budget: at 0 it is spent."""
 # What Grafana makes of several labels, `{line="rate", lookback="1h"}`, becomes `rate, 1h`.
 _ONLY_VALUES = DataTransformerConfig(
     id_val="renameByRegex",

@@ -17,9 +17,9 @@ from grafana.generator.board import (
     pilot_marks,
     to_boards,
 )
-from grafana.generator.names import coded, over_targets, series
-from grafana.generator.panels import AGE, Column, Query, lines, numbers, rows, states
-from grafana.generator.words import BAD, GOOD, WARN
+from grafana.generator.names import budget_state, coded, over_targets, series
+from grafana.generator.panels import AGE, LEFT, Column, Query, lines, numbers, rows, states
+from grafana.generator.words import GOOD, WARN
 from slo_daemon.core.pilot.truth import Truth
 from slo_daemon.core.pilot.verdict import Verdict
 
@@ -73,7 +73,7 @@ def _verdict() -> str:
 
 
 def _now() -> tuple[Line, ...]:
-    criteria = _of("pilot_criterion", 'role="go_live"', 'state="true"')
+    criteria = _of("pilot_criterion", 'role="go_live"', 'state="true"', aggregate="min")
     incidents = f"sum by (severity) ({_of('pilot_incidents', _OPEN)})"
     return (
         Line(5, (
@@ -89,7 +89,7 @@ def _now() -> tuple[Line, ...]:
                         Query(incidents, "{{severity}}"), steps=((0, GOOD), (1, WARN)), missing="not known")),
             (3, numbers(15, "Satisfaction", "Mean rating of 1 to 5, and the lower end of its 95 % interval.",
                         Query(_of("pilot_user_satisfaction_mean"), "mean"),
-                        Query(_of("pilot_user_satisfaction_lower"), "at least"), missing="no votes")),
+                        Query(_of("pilot_user_satisfaction_lower", aggregate="min"), "at least"), missing="no votes")),
             (2, numbers(16, "Assessed", "Since the pilot was last assessed.",
                         Query(f"time() - {_of('pilot_last_assessment_timestamp_seconds')}", "ago"), unit="s",
                         steps=AGE, missing="never")),
@@ -185,7 +185,9 @@ def _slos() -> tuple[Line, ...]:
                                Column("met", _of("slo_met", aggregate="min"), words=words.MET, missing="cannot be told"),
                                Column("data", f"{_of('slo_data_state')} == 1", label="state", words=words.DATA_STATE_TEXT),
                                Column("budget left", _of("slo_error_budget_remaining_ratio", without=("window",), aggregate="min"),
-                                      unit="percentunit", steps=((-1e9, BAD), (0, WARN), (0.2, GOOD)), missing="no budget, or not known"),
+                                      unit="percentunit", steps=LEFT, missing="no budget, or not known"),
+                               Column("stands on", budget_state(_PILOT, without=("pilot",)), label="basis", words=words.BUDGET_STATE_TEXT,
+                                      missing="no budget"),
                            ),
                            hidden=("sli",), worst_first="level")),)),
     )  # fmt: skip

@@ -17,8 +17,8 @@ from grafana.generator.board import (
     to_boards,
 )
 from grafana.generator.names import coded, named, over_targets, series
-from grafana.generator.panels import Column, Query, lines, numbers, rows, states
-from grafana.generator.words import BAD, GOOD, UNKNOWN, WARN
+from grafana.generator.panels import LEFT, Column, Query, lines, numbers, rows, states
+from grafana.generator.words import BAD, UNKNOWN, WARN
 from slo_daemon.core.slo.budget import BudgetState
 from slo_daemon.core.slo.measurement import DataState
 
@@ -27,7 +27,6 @@ _PILOT, _SLO = 'pilot="$pilot"', 'slo="$slo"'
 _ONE = ("pilot",)
 # The unit of a panel cannot follow a label, so each unit is a query of its own; two of three are empty.
 _UNITS = (('unit="seconds"', "s"), ('unit="ratio"', "percentunit"), ('unit!~"seconds|ratio"', "short"))
-_LEFT = ((-1e9, BAD), (0, WARN), (0.2, GOOD))
 
 
 def slo() -> build.Dashboard:
@@ -100,7 +99,7 @@ def _now() -> tuple[Line, ...]:
         Line(
             4,
             (
-                (6, numbers(10, "Objective", "What is promised, in words.",
+                (4, numbers(10, "Objective", "What is promised, in words.",
                             Query(f"max by (objective) ({series('slo_info', _PILOT, _SLO)})", "{{objective}}"),
                             missing="no such SLO", by_name=True)),
                 (3, numbers(11, "Alert level", "The level now; it is held while there is no evidence.",
@@ -113,7 +112,10 @@ def _now() -> tuple[Line, ...]:
                 (3, numbers(15, "Budget left", "Share of the error budget that is left: 100 % untouched, 0 % spent. See beside it how much of the "
                             "window it stands on.",
                             Query(_of("slo_error_budget_remaining_ratio", without=("window",), aggregate="min")),
-                            unit="percentunit", steps=_LEFT, missing="no budget, or not known")),
+                            unit="percentunit", steps=LEFT, missing="no budget, or not known")),
+                (2, numbers(17, "Stands on", "How much of its window the budget stands on: complete, at least 95 % was seen; partial, less, so that "
+                            "what is left proves nothing good; backfilling, no number is told.",
+                            Query(_state("slo_error_budget_state", BudgetState)), words=words.BUDGET_STATE, missing="no budget")),
                 (3, numbers(16, "Budget gone in", "When nothing of the budget will be left at the present pace.",
                             Query(end), unit="s", steps=((-1e12, BAD), (86_400, WARN), (7 * 86_400, UNKNOWN)), missing="not in sight")),
             ),

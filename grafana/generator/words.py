@@ -69,6 +69,7 @@ TRUTH = _numbered(_TRUTH[truth] for truth in Truth)
 # The same as texts, for columns that show a label.
 DATA_STATE_TEXT = tuple((state.value, *_DATA[state]) for state in DataState)
 TRUTH_TEXT = tuple((truth.value, *_TRUTH[truth]) for truth in Truth)
+BUDGET_STATE_TEXT = tuple((state.value, *_BUDGET[state]) for state in BudgetState)
 VERDICT_TEXT = tuple((verdict.value, *_VERDICT[verdict]) for verdict in Verdict)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
+from math import inf
 
 from slo_daemon.core.courses import Served, counted_of, planned_of, with_gaps
 from slo_daemon.core.html import Html, Node, el
@@ -117,18 +118,18 @@ def are_short(report: Report) -> bool:
 
 
 def _cell(objective: Objective, day: DaySeen) -> DayCell:
-    if day.met is False:
-        state = DayState.MISSED
-    elif day.coverage <= 0.0 or (day.met is None and day.value is None):
+    if day.met is not None:
+        state = DayState.MET if day.met else DayState.MISSED
+    elif day.coverage <= 0.0:
         state = DayState.UNSEEN
-    elif day.met is None or day.coverage < FULL_COVERAGE:
-        state = DayState.PARTLY
+    elif day.total == 0.0 and day.coverage >= FULL_COVERAGE:
+        state = DayState.IDLE
     else:
-        state = DayState.MET
+        state = DayState.UNKNOWN
     told = [
         "" if day.value is None else _say(objective, day.value),
         "" if day.total is None else say_count(day.total, "event"),
-        f"{say_share(day.coverage)} of the day so far seen" if 0.0 < day.coverage < 1.0 else "",
+        f"{say_share(day.coverage)} of its time seen" if 0.0 < day.coverage < 1.0 else "",
     ]
     return DayCell(_date(day.start), state, ", ".join(filter(None, told)))
 
@@ -214,16 +215,19 @@ def ramp_chart(
     return _figure("Share of users over the pilot", ramp("ramp", "Share of users", course, marks))
 
 
-def lift_chart(place: int, trial: Trial, marks: Sequence[Mark] = ()) -> list[Html]:
-    """The lift as it stood at the end of each day."""
+def lift_chart(place: int, trial: Trial, at: float, marks: Sequence[Mark] = ()) -> list[Html]:
+    """The lift as it stood at the end of each day, and `at` (Unix seconds), before today's end."""
     estimates = [
         Estimate(
-            datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY, one.point, one.interval
+            min(at, datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY),
+            one.point,
+            one.interval,
         )
         for day, one in trial.outcome.by_day
     ]
     levels = [Level("no lift", 0.0, "plot-axis"), Level("target", trial.metric.objective.target.base)]
-    svg = band(f"lift-{place}", f"{trial.metric.name}: lift", estimates, _say_change, levels, marks)
+    say = partial(_say_change, target=trial.metric.objective.target.base)
+    svg = band(f"lift-{place}", f"{trial.metric.name}: lift", estimates, say, levels, marks)
     sure = f"{100 * (1 - trial.outcome.lift.alpha):g} %"
     return [_figure(f"{trial.metric.name}: lift with its always-valid {sure} interval", svg)]
 
@@ -247,9 +251,8 @@ def rating_charts(report: Report) -> list[Html]:
         )
         for one in report.courses.opinions
     ]
-    over_time = band(
-        "satisfaction", "Mean rating over time", estimates, lambda r: f"{r:.2f}", wanted, marks_of(report)
-    )
+    say = partial(say_value, unit=UNITS[""], landmarks=[level.at for level in wanted])
+    over_time = band("satisfaction", "Mean rating over time", estimates, say, wanted, marks_of(report))
     votes = distribution("votes", "Votes by rating", records.ratings.votes.counts)
     return [
         _figure("Mean of all votes so far, with its 95 % interval", over_time),
@@ -271,17 +274,17 @@ def _course(report: Report, view: SloView) -> Course:
 
 
 def _say(objective: Objective, value: float) -> str:
+    if value == inf:
+        return "beyond the last bucket edge"
     points = (objective.target, objective.warning, objective.critical)
     return say_value(value, objective.unit, [point.base for point in points if point is not None])
 
 
-def _say_change(value: float) -> str:
-    """`+14.2 %`; `unbounded` where there is no end."""
-    return "unbounded" if abs(value) == float("inf") else f"{100 * value:+.3g} %"
-
-
-def _midnight(day: date) -> float:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+def _say_change(value: float, target: float) -> str:
+    """`+14.2 %`, on its side of the target; `unbounded` where there is no end."""
+    if abs(value) == inf:
+        return "unbounded"
+    return f"{'+' if value > 0.0 else ''}{say_value(value, UNITS['%'], [target])}"
 
 
 def _date(at: float) -> date:

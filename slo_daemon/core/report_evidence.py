@@ -26,7 +26,7 @@ def _finding(finding: Finding) -> str:
     ]
     if finding.override is not None:
         lines.append(f"  - {_waiver(finding.override)}")
-    told = escape(rows.evidence(finding))
+    told = escape(", ".join(rows.evidence_of(finding)))
     query = finding.source.query
     if query:
         told = f"{told}, from {quoted(query)}" if told else f"from {quoted(query)}"

@@ -165,8 +165,8 @@ def _slos(report: Report) -> list[Node]:
         bullets([join(el("strong", name), f": {note}") for name, note in notes]),
         el("h3", "Days"),
         _note(
-            "Each day of UTC by the value over the whole day. Where no more than a part was seen, or the events cannot prove "
-            "either, a day is neither met nor missed."
+            "Each day of UTC by the value over all of it, today by what there has been of it; kinds that have no value over "
+            "a day by its slices. Where only a part was seen, or the events cannot prove either, it is not known."
         )
         if days
         else el("p", "No day was seen yet."),
@@ -251,7 +251,7 @@ def _waiver(override: Override) -> Html:
 
 
 def _finding(finding: Finding) -> Node:
-    evidence, query = rows.evidence(finding), finding.source.query
+    evidence, query = ", ".join(rows.evidence_of(finding)), finding.source.query
     sign = f"{EFFECT_SYMBOLS[finding.effect]} {state_word(finding)}"
     return join(
         el("span", sign, class_=f"mark {_EFFECTS[finding.effect]}"),
@@ -283,7 +283,7 @@ def _experiment(report: Report, place: int, trial: Trial) -> list[Node]:
         table(f"Variants of {trial.metric.name}", rows.ARM_HEADINGS, rows.arm_rows(trial), (1, 2, 3)),
         bullets(list(rows.trial_notes(report.pilot, trial))),
     ]
-    chart = charts.grid(charts.lift_chart(place, trial, charts.marks_of(report)))
+    chart = charts.grid(charts.lift_chart(place, trial, report.at, charts.marks_of(report)))
     return [el("div", el("div", told), chart, class_="two")]
 
 

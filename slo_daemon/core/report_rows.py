@@ -171,8 +171,8 @@ def _note(view: SloView) -> str:
     return f"{note}; level {view.state.level.word} since {say_time(view.state.since)}{reason}"
 
 
-def evidence(finding: Finding) -> str:
-    """What a finding stands on, but for the query; may be empty."""
+def evidence_of(finding: Finding) -> list[str]:
+    """What a finding stands on, but for the query."""
     source = finding.source
     told = [
         f"over {source.window}" if source.window and source.window[0].isdigit() else source.window,
@@ -180,7 +180,7 @@ def evidence(finding: Finding) -> str:
         f"in this state since {say_minute(finding.since)} UTC" if finding.since is not None else "",
         f"could hold from {say_minute(finding.earliest)} UTC" if finding.earliest is not None else "",
     ]
-    return ", ".join(filter(None, told))
+    return [text for text in told if text]
 
 
 def ramp_span(ramp: Ramp) -> str:
@@ -223,8 +223,8 @@ def arm_rows(trial: Trial) -> list[Row]:
     return [_arm(experiment.treatment, lift.treatment), _arm(experiment.control, lift.control)]
 
 
-def _arm(name: str, arm: Arm) -> tuple[str, ...]:
-    return name, f"{arm.exposed:,.0f}", f"{arm.converted:,.0f}", f"{100 * arm.rate:.3g} %"
+def _arm(name: str, arm: Arm) -> Row:
+    return name, f"{arm.exposed:,.0f}", f"{arm.converted:,.0f}", say_share(arm.rate)
 
 
 def mismatch_of(trial: Trial) -> str:

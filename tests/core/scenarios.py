@@ -159,7 +159,7 @@ def _course(place: int) -> Course:
     days = [
         DaySeen(
             NOW - NOW % DAY - DAY * step,
-            {3: None, 4: False, 12: False, 20: None, 29: None}.get(step, True),
+            {3: None, 4: False, 12: False, 20: None, 25: None, 29: None}.get(step, True),
             None if step in (3, 29) else target * (worse if step in (4, 12) else 0.9),
             None if step in (3, 29) else 41_200.0,
             {3: 0.0, 20: 0.97, 29: 0.0, 25: 0.4}.get(step, 1.0),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise, product
+from math import inf
 
 import pytest
 from hypothesis import given, settings
@@ -17,9 +18,11 @@ from slo_daemon.core.pilot.criteria.criterion import Met
 from slo_daemon.core.pilot.pilot import Cohort, Contact, CriterionText, Role
 from slo_daemon.core.pilot.records import RecordsUnavailable, Severity
 from slo_daemon.core.report import Report, Transitions, Unreadable, compose
+from slo_daemon.core.report_charts import lift_chart, rating_charts, value_chart
 from slo_daemon.core.report_html import report_html
 from slo_daemon.core.report_markdown import report_markdown
 from slo_daemon.core.report_style import REPORT_STYLE, policy_of
+from slo_daemon.core.slo.phrases import say_minute
 from slo_daemon.core.snapshot import SourceView
 from tests.core.plots.test_style import contrast
 from tests.core.scenarios import bad_day_report, healthy_report, rich_report
@@ -297,3 +300,33 @@ def test_the_verdict_can_be_read_on_its_banner(mode: str, tone: str) -> None:
     colours = palette(mode)
     for name in (tone, "ink", "warn", "bad"):
         assert contrast(colours[name], colours[f"{tone}-back"]) >= 4.5, name
+
+
+def test_a_mean_rating_does_not_seem_to_reach_what_is_wanted() -> None:
+    """3.9996 against 4 is no 4.00, on the chart as well."""
+    report = rich_report()
+    latest = report.courses.opinions[-1]
+    near = replace(latest, satisfaction=replace(latest.satisfaction, mean=3.9996))
+    report = replace(report, courses=replace(report.courses, opinions=(near,)))
+    assert any("The latest: 3.9996," in chart.markup for chart in rating_charts(report))
+
+
+def test_no_estimate_of_a_lift_is_of_a_time_to_come() -> None:
+    report = rich_report()
+    (_, trial), *_ = report.assessment.trials
+    last, one = trial.outcome.by_day[-1]
+    today = replace(
+        trial.outcome, by_day=(*trial.outcome.by_day, (last.fromordinal(last.toordinal() + 400), one))
+    )
+    (chart,) = lift_chart(0, replace(trial, outcome=today), report.at)
+    assert f"to {say_minute(report.at)} UTC. The latest" in chart.markup
+
+
+def test_a_quantile_beyond_the_last_bucket_is_not_called_infinite() -> None:
+    report = rich_report()
+    shown = report.views[0]
+    course = report.courses.slos[shown.instance.id]
+    beyond = replace(course, hours=(*course.hours[:-1], replace(course.hours[-1], value=inf)))
+    chart = value_chart("k", shown, beyond)
+    assert chart is not None
+    assert "latest beyond the last bucket edge; target" in chart.markup

@@ -31,6 +31,7 @@ FLAGS = [
     "--host-resolver-rules=MAP slo.example 127.0.0.1",
 ]  # fmt: skip
 PATIENCE = 60_000  # milliseconds
+LEFT = "net::ERR_ABORTED"  # what a page was renewing itself with when somebody left it
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 EVERYTHING = '{variant="treatment"}'
 # Of the pilot it is sure to be met, of the platform it is sure to be missed.
@@ -89,7 +90,7 @@ def world(start_world: Callable[..., World], tmp_path: Path) -> World:
 @pytest.fixture
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as machine:
-        browser = machine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = machine.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -105,11 +106,11 @@ class Tab:
         self.complaints: list[str] = []
         self.page.on("console", lambda message: self._note(message.type, message.text))
         self.page.on("pageerror", lambda error: self._note("error", str(error)))
-        self.page.on("requestfailed", self._failed)
+        self.page.on("requestfailed", lambda request: self._failed(request.url, request.failure))
 
-    def _failed(self, request: Any) -> None:
-        if request.failure != "net::ERR_ABORTED":  # somebody went on before the icon had come
-            self._note("error", f"{request.url}: {request.failure}")
+    def _failed(self, url: str, failure: str) -> None:
+        if failure != LEFT:
+            self._note("error", f"{url}: {failure}")
 
     def _note(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
@@ -148,7 +149,7 @@ def test_a_person_finds_an_slo_records_an_incident_sees_it_block_and_resolves_it
     page.get_by_label("Name or description").fill("bad here")
     page.get_by_label("Alert level").select_option("critical")
     page.get_by_role("button", name="Show", exact=True).click()
-    assert page.locator("tbody tr").count() == 1
+    playwright.expect(page.locator("tbody tr")).to_have_count(1, timeout=PATIENCE)
     page.get_by_role("link", name="everything-is-bad-here-too").click()
     tab.sees("100 % wanted at most 0.5 % over 10s")
     page.get_by_text("Arithmetic").click()

@@ -66,13 +66,13 @@ def pilot(selector: str = '{variant="treatment"}', **changes: Any) -> dict[str, 
 
 
 def wait_until(look: Callable[[], T], seconds: float, what: str) -> T:
-    """The first true value of `look`, within `seconds`; a look that cannot connect counts as not yet."""
+    """The first true value of `look`, within `seconds`; a look without an answer counts as not yet."""
     end = time.monotonic() + seconds
     last: object = None
     while time.monotonic() < end:
         try:
             last = look()
-        except requests.ConnectionError as error:
+        except (requests.ConnectionError, requests.Timeout) as error:
             last = type(error).__name__
         else:
             if last:

@@ -238,6 +238,33 @@ def test_a_dashboard_can_be_provisioned_as_it_is(board: Json) -> None:
     assert used <= known | {"__rate_interval"}
 
 
+@every_board
+def test_where_replicas_disagree_the_worse_answer_is_shown(board: Json) -> None:
+    """Of values of which less is worse. To count series, any of them will do."""
+    rising = {"slo_met", "pilot_ready", "pilot_gate_verdict", "slo_error_budget_remaining_ratio", "slo_sli_ratio",
+              "slo_coverage_ratio", "slo_daemon_store_up", "slo_daemon_source_up"}  # fmt: skip
+    shown = [target["expr"] for panel in panels(board) for target in panel["targets"]]
+    found = [
+        match
+        for one in shown
+        for match in re.findall(r"(count\()?(max|min) (?:without|by) \([^)]*\) \((\w+)", one)
+    ]
+    assert {how for counted, how, name in found if name in rising and not counted} <= {"min"}
+
+
+@every_board
+def test_what_is_left_of_budgets_stands_beside_what_it_stands_on(board: Json) -> None:
+    """A partial budget looks healthy by itself."""
+    left, basis = "slo_error_budget_remaining_ratio", "slo_error_budget_state"
+    for panel in panels(board):
+        if panel["type"] == "table" and left in metrics(panel):
+            assert basis in metrics(panel)
+    if board["uid"] == "slo-daemon-slo":
+        here = {panel["title"]: panel for panel in panels(board) if panel["type"] == "stat"}
+        one, other = here["Budget left"]["gridPos"], here["Stands on"]["gridPos"]
+        assert (one["x"] + one["w"], one["y"]) == (other["x"], other["y"])
+
+
 def links_of(board: Json) -> Iterator[str]:
     yield from (link["url"] for link in board["links"])
     for panel in panels(board):

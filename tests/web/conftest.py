@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.web.browsing import Client
+from slo_daemon.web.security import Role
+from tests.web.browsing import Client, Person
 from tests.web.house import House, Visitor
+from tests.web.records import ADD
 
 
 @pytest.fixture
@@ -23,3 +25,16 @@ def visitor(house: House) -> Iterator[Visitor]:
 def no_application_stays() -> Iterator[None]:
     yield
     Client.close_all()
+
+
+@pytest.fixture
+def person(house: House) -> Person:
+    return Person(house)
+
+
+@pytest.fixture
+def ada(person: Person) -> Person:
+    """Signed in for incidents, at the form."""
+    person.sign_in(Role.INCIDENTS)
+    person.open(ADD)
+    return person

@@ -16,9 +16,9 @@ from slo_daemon.core.snapshot import SourceView
 from slo_daemon.ports import Act
 from slo_daemon.web.pages.marks import DATA, EFFECTS, FIRING, LEVELS, MET, VERDICTS, Mark
 from slo_daemon.web.pages.overview import MOST_WORST
-from slo_daemon.web.pages.rows import path_of
 from slo_daemon.web.security import Role
 from tests.web.browsing import Page, Person
+from tests.web.every_page import PILOT_PAGE, REPORT, every_page
 from tests.web.house import (  # fmt: skip
     NOW,
     OVERRIDES,
@@ -32,46 +32,6 @@ from tests.web.house import (  # fmt: skip
     snapshot,
     viewed,
 )
-
-REPORT = "2027-01-15T08-00-00Z"
-PILOT_PAGE = f"/pilots/{PILOT}"
-HOSTILE = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "'-alert(1)-'",
-    "</style><script>alert(1)</script>",
-    "</title></head><body onload=alert(1)>",
-    "</textarea><svg/onload=alert(1)>",
-    "{{ 7 * 7 }}{% for x in y %}",
-    "${7*7}#{7*7}",
-    "javascript:alert(1)",
-    "<!-- --><a href=//evil.example>",
-    "&lt;b&gt;&amp;",
-    "/../../sign-in?x#y",
-    "\u202eevil\u202c",
-    "\x1b[31mred",
-    "=cmd|' /C calc'!A0",
-    "a\r\nSet-Cookie: x=1",
-]
-
-
-@pytest.fixture
-def person(house: House) -> Person:
-    return Person(house)
-
-
-def every_page(house: House) -> list[str]:
-    """The address of every page that there is something on."""
-    slos = [path_of(one) for one in house.current.slos]
-    own = [f"/pilots/{one.name}" for one in house.current.specification.pilots]
-    return [
-        "/",
-        "/slos",
-        "/sign-in",
-        *slos,
-        *own,
-        *(f"{one}/{part}" for one in own for part in ("incidents", "feedback")),
-    ]
 
 
 def test_the_overview_has_each_pilot_with_its_verdict_the_advice_and_why(
@@ -262,66 +222,6 @@ def test_every_text_can_be_read_on_what_is_behind_it(
 @pytest.mark.parametrize("name", ["base.html", "..%2Fpages.css", "pages.css.map", "nothing"])
 def test_only_the_three_assets_can_be_fetched(person: Person, name: str) -> None:
     assert person.client.get(f"/assets/{name}").status_code == 404
-
-
-def shape(page: Page) -> set[tuple[str, str]]:
-    """Which elements with which attributes there are."""
-    return {(tag, name) for tag, found in page.elements for name in ("", *found)}
-
-
-def written_with(words: str) -> dict[str, Page]:
-    """Every page of a house in which everything that somebody writes is `words`."""
-    house, group = House(), (("path", words),)
-    by_path = replace(ratio_slo("by-path", group_by=("path",)), description=words)
-    house.current = snapshot(
-        [
-            viewed(ratio_slo("availability"), events(5, 10_000)),
-            viewed(by_path, events(90, 9_000, group), group=group, slots=3),
-        ],
-        [pilot([ratio_slo("availability")], title=words)],
-    )
-    house.current = replace(house.current, source=SourceView(False, "bad_body", words, None))
-    incident = NewIncident(PILOT, words, Severity.CRITICAL, words, NOW)
-    house.store.record_incident(incident, Act("x", NOW))
-    house.store.record_incident(replace(incident, resolution=words, resolved_at=NOW), Act("x", NOW))
-    house.store.record_feedback(NewFeedback(PILOT, words, 4, words, NOW, {}), Act("x", NOW))
-    house.assess(PILOT)
-    person = Person(house)
-    hold = override(by="ada", reason=words)
-    person.client.post(OVERRIDES, json=hold, headers=bearer(Role.ADMIN)).raise_for_status()
-    person.sign_in(Role.ADMIN, "Ada")
-    found = {path: person.open(path) for path in every_page(house)}
-    person.open(f"{PILOT_PAGE}/incidents")
-    found["again"] = person.send(f"{PILOT_PAGE}/incidents", 422, title="", description=words)
-    return found
-
-
-@pytest.fixture(scope="module")
-def usual() -> dict[str, Page]:
-    return written_with("plain words")
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_whatever_is_written_stays_text(usual: dict[str, Page], text: str) -> None:
-    hostile = written_with(text)
-    shown = " ".join(re.sub("[\u202a-\u202e\x1b]", "\ufffd", text).split())
-
-    assert [shape(page) for page in usual.values()] == [shape(page) for page in hostile.values()]
-    for path, page in hostile.items():
-        assert "\u202e" not in page.text
-        assert "\x1b" not in page.text
-        assert shown in page.text, path  # at least what is told of the source
-        for link in page.links:
-            assert link.startswith(("/", "#"))
-            assert not link.startswith("//")
-
-
-@pytest.mark.parametrize("name", ["text", "pilot", "level", "sort", "page"])
-def test_what_was_searched_for_stays_text(person: Person, name: str) -> None:
-    usual = shape(Page(person.client.get("/slos", params={name: "nothing-like-it"}).text))
-
-    for text in HOSTILE:
-        assert shape(Page(person.client.get("/slos", params={name: text}).text)) == usual
 
 
 def test_a_group_whose_value_looks_like_a_path_has_its_page(house: House, person: Person) -> None:

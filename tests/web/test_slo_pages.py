@@ -22,11 +22,6 @@ from tests.web.house import NOW, PILOT, House, events, pilot, ratio_slo, snapsho
 EU = f"/slos/{PILOT}/availability-by-region%7Bregion%3D%22eu%22%7D"
 
 
-@pytest.fixture
-def person(house: House) -> Person:
-    return Person(house)
-
-
 def listed(page: Page) -> list[str]:
     """The SLOs of a page, in their order."""
     return [link.removeprefix("/slos/") for link in page.links if link.startswith("/slos/")]

@@ -1,12 +1,15 @@
 """Courses of SLOs from the ledger: by hour, by day, and how a budget was spent; with gaps where nothing was seen."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Severity
+from slo_daemon.core.quantity import UNITS
 from slo_daemon.core.slo.budget import BudgetMethod, BudgetPolicy
-from slo_daemon.core.slo.course import Course, course, gather
+from slo_daemon.core.slo.course import Course, DaySeen, course, gather
+from slo_daemon.core.slo.sli import Raw
 from slo_daemon.core.slo.slo import Slo
 from slo_daemon.core.slo.window import Window
 from slo_daemon.core.snapshot import Snapshot, Specification
@@ -110,7 +113,52 @@ def test_a_day_of_which_much_was_not_seen_says_how_much() -> None:
         return None if MIDNIGHT - DAY < at <= MIDNIGHT - 12 * HOUR else 500.0
 
     day = next(day for day in CourseWorld(gone).course().days if day.start == MIDNIGHT - DAY)
-    assert day.coverage == pytest.approx(0.5)
+    assert (day.met, day.coverage) == (None, pytest.approx(0.5))
+
+
+def sliced_day(bad: Callable[[float], float | None]) -> DaySeen:
+    """Yesterday of a kind that has no value over a day; 99 % of its slices must meet."""
+    world = CourseWorld(bad, SLICED)
+    entry = world.history.entries[SLICED.id]
+    raw = replace(SLICED, indicator=Raw("up", UNITS[""], ()))
+    with world.history.sight(world.at) as sight:
+        seen = gather(replace(entry, slo=raw, asks={}, keys={}, proof=""), (), sight, NOON - 6 * DAY)
+    return next(day for day in course(seen, None).days if day.start == MIDNIGHT - DAY)
+
+
+@pytest.mark.parametrize(
+    ("bad_hours", "seen_hours", "met"),
+    [(0, 24, True), (1, 24, False), (0, 6, None), (1, 2, False)],
+    ids=[
+        "all good",
+        "an hour bad",
+        "a good quarter says nothing of the rest",
+        "too many bad whatever the rest was",
+    ],
+)
+def test_a_day_of_slices_is_judged_by_what_they_prove(
+    bad_hours: int, seen_hours: int, met: bool | None
+) -> None:
+    def day(at: float) -> float | None:
+        if not MIDNIGHT - DAY < at <= MIDNIGHT:
+            return 500.0
+        since = at - (MIDNIGHT - DAY)
+        return None if since > seen_hours * HOUR else 20_000.0 if since <= bad_hours * HOUR else 500.0
+
+    found = sliced_day(day)
+    assert (found.met, found.coverage) == (met, pytest.approx(seen_hours / 24))
+
+
+def test_one_bad_slice_of_a_day_that_was_hardly_seen_proves_nothing() -> None:
+    def day(at: float) -> float | None:
+        if not MIDNIGHT - DAY < at <= MIDNIGHT:
+            return 500.0
+        since = at - (MIDNIGHT - DAY)
+        return None if since > HOUR else 20_000.0 if since <= 300 else 500.0
+
+    found = sliced_day(day)
+    assert found.coverage == pytest.approx(1 / 24)
+    assert found.met is None
 
 
 def test_days_before_the_first_that_was_seen_are_not_told() -> None:

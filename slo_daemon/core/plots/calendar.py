@@ -15,7 +15,8 @@ class DayState(StrEnum):
 
     MET = "met"
     MISSED = "missed"
-    PARTLY = "partly seen"
+    UNKNOWN = "unknown"
+    IDLE = "no traffic"
     UNSEEN = "no data"
 
 
@@ -28,17 +29,25 @@ class DayCell:
     detail: str = ""
 
 
-_SIGNS = {DayState.MET: "✓", DayState.MISSED: "✗", DayState.PARTLY: "?", DayState.UNSEEN: "–"}
+_SIGNS = {
+    DayState.MET: "✓",
+    DayState.MISSED: "✗",
+    DayState.UNKNOWN: "?",
+    DayState.IDLE: "–",
+    DayState.UNSEEN: "∅",
+}
 _BACKS = {
     DayState.MET: "plot-good-back plot-edge-good",
     DayState.MISSED: "plot-bad-back plot-edge-bad",
-    DayState.PARTLY: "plot-open-back plot-edge-open",
+    DayState.UNKNOWN: "plot-open-back plot-edge-open",
+    DayState.IDLE: "plot-paper plot-edge-open",
     DayState.UNSEEN: "plot-paper plot-edge-open",
 }
 _INKS = {
     DayState.MET: "plot-good",
     DayState.MISSED: "plot-bad plot-heavy",
-    DayState.PARTLY: "plot-open",
+    DayState.UNKNOWN: "plot-open",
+    DayState.IDLE: "plot-open",
     DayState.UNSEEN: "plot-open",
 }
 _MOST_WEEKS = 15
@@ -57,7 +66,7 @@ def calendar(key: str, title: str, days: Sequence[DayCell]) -> str:
     shown = [cell for day, cell in sorted(cells.items()) if day >= first]
     counts = Counter(cell.state for cell in shown)
     told = ", ".join(f"{counts[state]} {state.value}" for state in DayState)
-    height = _TOP + 7 * _CELL + 38
+    height = _TOP + 7 * _CELL + 54
     width = max(_NARROWEST, _LEFT + _weeks(shown, first) * _CELL + 18)
     about = f"{say_count(len(shown), 'day')} from {shown[0].day} to {last}: {told}."
     return chart(key, title, about, height, _body(shown, first, counts), width=width)

@@ -1,4 +1,4 @@
-"""An estimate with its interval over time: a band where it is told every day, bars where each stands by itself."""
+"""An estimate with its interval over time: a line in a band."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from slo_daemon.core.plots.drawing import (
     straight,
 )
 from slo_daemon.core.plots.frame import Frame, Mark, Point, frame_of, say_marks
-from slo_daemon.core.slo.phrases import say_minute
+from slo_daemon.core.slo.phrases import say_count, say_minute
 
 _WIDEST = 3.0  # times the latest interval: what was wider is cut, as nothing could be read else
 
@@ -50,69 +50,36 @@ def band(
     marks: Sequence[Mark] = (),
 ) -> str:
     """One estimate that became surer from time to time: its line, and a band for the interval."""
-    return _drawn(key, title, estimates, say, levels, marks, banded=True)
-
-
-def bars(
-    key: str,
-    title: str,
-    estimates: Sequence[Estimate],
-    say: Say,
-    levels: Sequence[Level] = (),
-    marks: Sequence[Mark] = (),
-) -> str:
-    """Estimates that stand each by itself: a dot with a bar from end to end of the interval."""
-    return _drawn(key, title, estimates, say, levels, marks, banded=False)
-
-
-def _drawn(
-    key: str,
-    title: str,
-    estimates: Sequence[Estimate],
-    say: Say,
-    levels: Sequence[Level],
-    marks: Sequence[Mark],
-    *,
-    banded: bool,
-) -> str:
     told = [one for one in estimates if one.value is not None or one.interval is not None]
     if not told:
         return nothing(key, title, "no history yet")
     start, end = min(one.at for one in told), max(one.at for one in told)
     room = (end - start) * 0.04 or 1.5 * DAY
-    values = scale_around(_in_view(told, levels, banded=banded), 0.0, 1.0)
+    values = scale_around(_in_view(told, levels), 0.0, 1.0)
     frame = frame_of(start - room, end + room, values, marks=marks)
     latest = told[-1]
-    cut = banded and any(not frame.y.low <= end <= frame.y.high for one in told for end in one.interval or ())
+    cut = any(not frame.y.low <= end <= frame.y.high for one in told for end in one.interval or ())
     about = (
-        f"{len(told)} estimates from {say_minute(start)} to {say_minute(end)} UTC. The latest: {_said(latest, say)}. "
+        f"{say_count(len(told), 'estimate')} from {say_minute(start)} to {say_minute(end)} UTC. The latest: {_said(latest, say)}. "
         f"{' '.join(f'{level.name}: {say(level.at)}.' for level in levels)}"
         f"{' Wider intervals than that are cut at the border.' if cut else ''}{say_marks(marks, start, end)}"
     )
     body = [
         *frame.grid(say),
-        *(_bands(frame, told, say) if banded else _bars(frame, told, say)),
+        *_bands(frame, told, say),
         *(frame.across(level.at, level.style) for level in levels),
         *frame.marks(marks),
-        *(frame.line([Point(one.at, one.value) for one in told]) if banded else ()),
-        *(
-            frame.dot(Point(one.at, one.value), 3)
-            for one in (told[-1:] if banded else told)
-            if one.value is not None
-        ),
+        *frame.line([Point(one.at, one.value) for one in told]),
+        *([frame.dot(Point(latest.at, latest.value), 3)] if latest.value is not None else []),
         *_legend(frame, levels, say),
     ]
     return chart(key, title, about, frame.height + (16 if levels else 0), body)
 
 
-def _in_view(told: Sequence[Estimate], levels: Sequence[Level], *, banded: bool) -> Iterator[float]:
+def _in_view(told: Sequence[Estimate], levels: Sequence[Level]) -> Iterator[float]:
     """The values that the axis must hold: of wide early intervals only as much as leaves the latest readable."""
     yield from (level.at for level in levels)
     yield from (told[-1].interval or ())
-    if not banded:
-        yield from (end for one in told for end in one.interval or ())
-        yield from (one.value for one in told if one.value is not None)
-        return
     narrow = [end for end in told[-1].interval or () if isfinite(end)]
     seen = [
         *narrow,
@@ -135,12 +102,6 @@ def _bands(frame: Frame, told: Sequence[Estimate], say: Say) -> Iterator[str]:
             yield from _bar(frame, run[0][0].at, run[0][1], _said(run[0][0], say))
         else:
             yield f'<path class="plot-band" d="M{" L".join([*upper, *lower])} Z"/>'
-
-
-def _bars(frame: Frame, told: Sequence[Estimate], say: Say) -> Iterator[str]:
-    for run in _with_interval(told):
-        for one, interval in run:
-            yield from _bar(frame, one.at, interval, _said(one, say))
 
 
 def _bar(frame: Frame, at: float, interval: tuple[float, float], said: str) -> Iterator[str]:

@@ -15,16 +15,15 @@ def sparkline(
     points: Sequence[Point],
     say: Say,
     *,
-    landmarks: Sequence[float] = (),
     target: float | None = None,
 ) -> str:
-    """The points in order of time, with the target as a dashed line. `landmarks`: further values that must be in view."""
+    """The points in order of time, with the target as a dashed line."""
     values = known(points)
     if not values:
         return chart(key, title, "no history yet", _HEIGHT, _none(), width=_WIDTH)
     wanted = [] if target is None else [target]
-    # What lies far beyond the others would press them flat: the border says that it is beyond.
-    scale = scale_around([*values, *wanted, *landmarks], _HEIGHT - 3, 3)
+    # a value without an end ends at the border
+    scale = scale_around([*values, *wanted], _HEIGHT - 3, 3)
     times = [point.at for point in points]
     frame = Frame(Scale(min(times), max(times), 3, _WIDTH - 5), scale, _HEIGHT)
     last = [point for point in points if point.value is not None][-1]

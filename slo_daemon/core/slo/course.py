@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slo_daemon.core.slo.book import Entry
-from slo_daemon.core.slo.budget import Budget, BudgetMethod, BudgetState
+from slo_daemon.core.slo.budget import FULL_COVERAGE, Budget, BudgetMethod, BudgetState
 from slo_daemon.core.slo.chunks import CELL, HOUR, floor
 from slo_daemon.core.slo.hours import Hours
 from slo_daemon.core.slo.measurement import Measured, Measurement, NoTraffic
@@ -37,8 +37,9 @@ class HourSeen:
 class DaySeen:
     """A whole day (UTC) that began at `start` (Unix seconds), or as much of it as there has been.
 
-    `met`: True and False are proven by the SLI over the day; None cannot be told. `total`: its events, where the kind
-    counts any; 0: there was no traffic. `coverage` (0..1): of the time that there has been.
+    `met`: True: the SLI over the day proves it, and nearly all of the day's time was seen; False: proven by what was seen;
+    None cannot be told. `total`: its events, where the kind counts any; 0: there was no traffic. `coverage` (0..1): of the
+    time that there has been.
     """
 
     start: float
@@ -127,7 +128,7 @@ def _days(seen: Gathered, first: int) -> Iterator[DaySeen]:
             measurement = _measured(seen, low, high, entry.slo.needed_events(), length)
             yield _day(entry, start, measurement, coverage)
         else:
-            yield _day_of_slices(seen, start, low, high, coverage)
+            yield _day_of_slices(seen, start, (low, high), length, coverage)
         start += DAY
 
 
@@ -137,7 +138,7 @@ def _day(entry: Entry, start: float, measurement: Measurement | None, coverage: 
             objective = entry.slo.objective
             met = None
             if objective.met(objective.worse(low, high)):
-                met = True
+                met = True if coverage >= FULL_COVERAGE else None
             elif not objective.met(objective.better(low, high)):
                 met = False
             return DaySeen(start, met, value, total, coverage)
@@ -147,13 +148,24 @@ def _day(entry: Entry, start: float, measurement: Measurement | None, coverage: 
             return DaySeen(start, None, None, None, coverage)
 
 
-def _day_of_slices(seen: Gathered, start: float, low: int, high: int, coverage: float) -> DaySeen:
-    """Kinds that have no value over a day: as many slices must have met as the budget wants of its window."""
+def _day_of_slices(
+    seen: Gathered, start: float, hours: tuple[int, int], length: float, coverage: float
+) -> DaySeen:
+    """Kinds that have no value over a day: as many slices must have met as the budget wants of its window.
+
+    It was missed only if it would be, had every slice met that was not seen.
+    """
     policy = seen.entry.slo.budget
-    met, judged = _slices(seen, low, high)
+    good, judged = _slices(seen, *hours)
     if policy is None or judged <= 0.0:
         return DaySeen(start, None, None, None, coverage)
-    return DaySeen(start, met / judged >= policy.target, None, None, coverage)
+    unseen = (1.0 - coverage) * length / CELL
+    met = None
+    if (good + unseen) / (judged + unseen) < policy.target:
+        met = False
+    elif good / judged >= policy.target and coverage >= FULL_COVERAGE:
+        met = True
+    return DaySeen(start, met, None, None, coverage)
 
 
 def _spent(seen: Gathered, budget: Budget | None) -> Iterator[Spent]:

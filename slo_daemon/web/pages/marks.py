@@ -1,6 +1,5 @@
 """Marks: a tone for the colour, a symbol and a word for everything that has a state. A colour never speaks alone."""
 
-from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.verdict import Assessment, Effect, Verdict
 from slo_daemon.core.report import (
     EFFECT_SYMBOLS,
@@ -57,12 +56,6 @@ FIRING = {
     True: _mark("bad", FIRING_WORDS[True]),
     False: ("good", "✓", FIRING_WORDS[False]),
     None: _mark("open", FIRING_WORDS[None]),
-}
-ROLES = {
-    Role.DEFAULT: "every pilot",
-    Role.GO_LIVE: "go-live criterion",
-    Role.SUCCESS: "success metric",
-    Role.ROLLBACK: "rollback trigger",
 }
 UNASSESSED: Mark = ("open", "…", "not assessed yet")
 NO_BUDGET: Mark = ("", "", "–")

@@ -124,7 +124,7 @@ def _charts(view: SloView, course: Course, marks: Sequence[IncidentMark]) -> dic
     charts = {
         "budget": budget_chart("budget", view, course, marks),
         "burn": burn_chart("burn-rates", view, "Burn rates against those that are too fast"),
-        "days": day_chart("days", view, course, "Whole days, in UTC"),
+        "days": day_chart("days", view, course, "Days in UTC, today as far as it has come"),
         "value": value_chart("value", view, course),
         "latency": latency_chart("latency", view),
     }

@@ -7,17 +7,16 @@ from typing import get_args
 
 from fastapi import Response
 
+from slo_daemon.core import report_rows
 from slo_daemon.core.courses import Served
 from slo_daemon.core.html import Html
-from slo_daemon.core.pilot.experiment.lift import say_interval
-from slo_daemon.core.pilot.experiment.strata import Arm
 from slo_daemon.core.pilot.pilot import Pilot, Role
 from slo_daemon.core.pilot.records import Override, OverrideKind, Records, RecordsUnavailable
 from slo_daemon.core.pilot.trials import Trial
 from slo_daemon.core.pilot.verdict import Assessment, Finding
 from slo_daemon.core.report import ADVICE_WORDS, state_word
 from slo_daemon.core.report_charts import lift_chart, ramp_chart
-from slo_daemon.core.slo.phrases import say_count, say_minute, say_share, say_time
+from slo_daemon.core.slo.phrases import say_count, say_minute
 from slo_daemon.core.snapshot import SloView
 from slo_daemon.web.pages.marks import EFFECTS, Mark, verdict_mark
 from slo_daemon.web.pages.rows import counts, incident_marks, row_of, trouble_of
@@ -55,13 +54,12 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class TrialBox:
-    """One experiment. `chart`: SVG, "" where there is nothing to show."""
+    """One experiment. `mismatch`: why its split cannot be trusted, "" where it can. `chart`: SVG, "" without one."""
 
     name: str
     said: str
     mismatch: str
-    flagged: bool
-    arms: Sequence[tuple[str, str, str, str]]
+    arms: Sequence[report_rows.Row]
     notes: Sequence[str]
     chart: str
 
@@ -114,7 +112,7 @@ def pilot_page(shell: Shell, visit: Visit, name: str, reports: Reports) -> Respo
         if pilot.ramp is not None
         else [],
         ramp_chart=_ramp_chart(pilot, assessment, visit.now) if assessment is not None else "",
-        trials=_trials(assessment) if assessment is not None else [],
+        trials=_trials(pilot, assessment, visit.now) if assessment is not None else [],
         counts=counts(views, name),
         rows=[row_of(view) for view in _worst_first(views)[:MOST_SLOS]],
         slos=len(views),
@@ -155,13 +153,6 @@ def _findings(assessment: Assessment) -> list[Findings]:
 
 
 def _finding(number: int, finding: Finding) -> FindingRow:
-    source = finding.source
-    evidence = [
-        f"over {source.window}" if source.window and source.window[0].isdigit() else source.window,
-        f"as of {say_time(source.at)}" if source.at is not None else "",
-        f"in this state since {say_minute(finding.since)} UTC" if finding.since is not None else "",
-        f"could hold from {say_minute(finding.earliest)} UTC" if finding.earliest is not None else "",
-    ]
     return FindingRow(
         key=f"criterion-{number}",
         mark=EFFECTS[finding.effect],
@@ -169,8 +160,8 @@ def _finding(number: int, finding: Finding) -> FindingRow:
         text=finding.text,
         detail=finding.detail,
         waiver=finding.override,
-        evidence=[said for said in evidence if said],
-        query=source.query,
+        evidence=report_rows.evidence_of(finding),
+        query=finding.source.query,
     )
 
 
@@ -183,38 +174,24 @@ def _ramp_chart(pilot: Pilot, assessment: Assessment, now: float) -> str:
     return chart.markup if chart is not None else ""
 
 
-def _trials(assessment: Assessment) -> list[TrialBox]:
+def _trials(pilot: Pilot, assessment: Assessment, now: float) -> list[TrialBox]:
+    at = assessment.slot.time if assessment.slot is not None else now
     marks = incident_marks(assessment)
     return [
-        _trial(trial, lift_chart(place, trial, marks)) for place, (_, trial) in enumerate(assessment.trials)
+        _trial(pilot, trial, lift_chart(place, trial, at, marks))
+        for place, (_, trial) in enumerate(assessment.trials)
     ]
 
 
-def _trial(trial: Trial, charts: Sequence[Html]) -> TrialBox:
-    outcome, experiment = trial.outcome, trial.experiment
-    lift, mismatch = outcome.lift, outcome.mismatch
-    notes = [f"{say_count(len(trial.strata) - len(outcome.left_out), 'day')} compared, each within itself"]
-    if lift.fixed is not None:
-        sure = f"{100 * (1 - lift.alpha):g} %"
-        notes.append(
-            f"for one look that was agreed on beforehand the {sure} interval would be {say_interval(lift.fixed)}"
-        )
-    if outcome.left_out:
-        days = ", ".join(str(day) for day in outcome.left_out)
-        notes.append(f"left out, as the split changed on them: {days}")
+def _trial(pilot: Pilot, trial: Trial, charts: Sequence[Html]) -> TrialBox:
     return TrialBox(
         name=trial.metric.name,
-        said=str(lift),
-        mismatch=str(mismatch) if mismatch is not None else "",
-        flagged=mismatch is not None and mismatch.flagged,
-        arms=[_arm(experiment.treatment, lift.treatment), _arm(experiment.control, lift.control)],
-        notes=notes,
-        chart="".join(chart.markup for chart in charts) if outcome.by_day else "",
+        said=str(trial.outcome.lift),
+        mismatch=report_rows.mismatch_of(trial),
+        arms=report_rows.arm_rows(trial),
+        notes=report_rows.trial_notes(pilot, trial),
+        chart="".join(chart.markup for chart in charts) if trial.outcome.by_day else "",
     )
-
-
-def _arm(name: str, arm: Arm) -> tuple[str, str, str, str]:
-    return name, f"{arm.exposed:,.0f}", f"{arm.converted:,.0f}", say_share(arm.rate)
 
 
 def _override(override: Override, now: float) -> OverrideRow:

@@ -6,7 +6,7 @@ from slo_daemon.core.plots.burn_down import BurnDown, burn_down
 from slo_daemon.core.plots.burn_rates import burn_rates
 from slo_daemon.core.plots.calendar import DayCell, DayState, calendar
 from slo_daemon.core.plots.frame import Mark, Point
-from slo_daemon.core.plots.intervals import Estimate, Level, band, bars
+from slo_daemon.core.plots.intervals import Estimate, Level, band
 from slo_daemon.core.plots.latency import Latencies, Threshold, latency
 from slo_daemon.core.plots.ramp import RampCourse, ramp
 from slo_daemon.core.plots.ratings import distribution
@@ -47,7 +47,13 @@ def falling(days: int, *, gap: range = range(0), part: int = 0) -> list[Point]:
 
 def days_of(states: str) -> list[DayCell]:
     """One day for each letter, the last one today."""
-    known = {"m": DayState.MET, "x": DayState.MISSED, "p": DayState.PARTLY, ".": DayState.UNSEEN}
+    known = {
+        "m": DayState.MET,
+        "x": DayState.MISSED,
+        "p": DayState.UNKNOWN,
+        "i": DayState.IDLE,
+        ".": DayState.UNSEEN,
+    }
     first = date(2026, 11, 21) - timedelta(days=len(states) - 1)
     return [
         DayCell(first + timedelta(days=place), known[letter], "99.93 % of 41,200 events were good")
@@ -86,7 +92,7 @@ GALLERY = {
         MARKS[1:],
     ),
     "burn-down-nothing": burn_down("g", "left", BurnDown([], AT - DAY, AT)),
-    "calendar": calendar("h", "days", days_of("..ppmmmmmmxmmmmmmmpmmmmmmm.mmxxmmmmmmmp")),
+    "calendar": calendar("h", "days", days_of("..ppmmmmmmxmmmmmmmpmmiimmm.mmxxmmmmmmmp")),
     "calendar-one-day": calendar("i", "days", days_of("m")),
     "calendar-long": calendar("j", "days", days_of("m" * 90 + "x" * 10 + "." * 20 + "p")),
     "burn-rates": burn_rates(
@@ -111,7 +117,7 @@ GALLERY = {
         "o", "lift", LIFTS, change, (Level("no lift", 0.0, "plot-axis"), Level("target", 0.15)), MARKS
     ),
     "lift-first-day": band("p", "lift", LIFTS[:1], change, (Level("target", 0.15),)),
-    "ratings-over-time": bars(
+    "ratings-over-time": band(
         "q",
         "ratings",
         [

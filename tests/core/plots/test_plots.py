@@ -16,7 +16,7 @@ from slo_daemon.core.plots.burn_rates import burn_rates
 from slo_daemon.core.plots.calendar import DayCell, DayState, calendar
 from slo_daemon.core.plots.drawing import Scale, time_ticks, value_ticks
 from slo_daemon.core.plots.frame import Mark, Point
-from slo_daemon.core.plots.intervals import Estimate, Level, band, bars
+from slo_daemon.core.plots.intervals import Estimate, Level, band
 from slo_daemon.core.plots.latency import Latencies, Threshold, latency
 from slo_daemon.core.plots.ramp import RampCourse, ramp
 from slo_daemon.core.plots.ratings import distribution
@@ -158,13 +158,14 @@ def test_a_budget_without_an_end_in_sight_has_no_forecast() -> None:
 
 
 def test_every_day_of_a_calendar_has_a_sign_and_a_sentence() -> None:
-    svg = calendar("k", "t", days_of("mxp."))
+    svg = calendar("k", "t", days_of("mxpi."))
     cells = list(parsed(svg).iter(f"{SVG}g"))
     told = [(cell.findtext(f"{SVG}title") or "", cell.findtext(f"{SVG}text")) for cell in cells]
     assert [(title.split(",")[0], sign) for title, sign in told] == [
-        ("2026-11-18: met", "✓"), ("2026-11-19: missed", "✗"), ("2026-11-20: partly seen", "?"), ("2026-11-21: no data", "–"),
+        ("2026-11-17: met", "✓"), ("2026-11-18: missed", "✗"), ("2026-11-19: unknown", "?"), ("2026-11-20: no traffic", "–"),
+        ("2026-11-21: no data", "∅"),
     ]  # fmt: skip
-    assert "4 days from 2026-11-18 to 2026-11-21: 1 met, 1 missed, 1 partly seen, 1 no data." in svg
+    assert "5 days from 2026-11-17 to 2026-11-21: 1 met, 1 missed, 1 unknown, 1 no traffic, 1 no data." in svg
 
 
 def test_a_burn_rate_that_was_not_counted_has_no_bar() -> None:
@@ -237,9 +238,6 @@ CHARTS: dict[str, Callable[[str], str]] = {
     "band": lambda text: band(
         text, text, [Estimate(AT, 1.0, (0.0, 2.0), text)], lambda _: text, [Level(text, 1.0)]
     ),
-    "bars": lambda text: bars(
-        text, text, [Estimate(AT, 1.0, (0.0, 2.0), text)], lambda _: text, [Level(text, 1.0)]
-    ),
     "distribution": lambda text: distribution(text, text, (1, 2, 3, 4, 5)),
     "ramp": lambda text: ramp(
         text, text, RampCourse([(AT, 0.1)], [], AT, AT + DAY, AT), [Mark(AT, None, 1, text)]
@@ -272,7 +270,6 @@ def test_any_estimates_fit_into_their_chart(
     found: list[Estimate], levels: list[Level], told: list[Mark]
 ) -> None:
     parsed(band("k", "t", found, say_share, levels, told))
-    parsed(bars("k", "t", found, say_share, levels, told))
 
 
 @given(

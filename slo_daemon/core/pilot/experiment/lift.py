@@ -10,6 +10,7 @@ from slo_daemon.core.pilot.criteria.evidence import Evidence, Known, Source, Unk
 from slo_daemon.core.pilot.experiment.contrast import Contrast, bucket_contrast_of, contrast_of
 from slo_daemon.core.pilot.experiment.strata import Arm, Stratum, comparable, total_of
 from slo_daemon.core.quantity import UNITS
+from slo_daemon.core.slo.phrases import say_share
 
 ENOUGH = 30  # conversions of each variant, from which on sums of them are nearly normal
 FEWEST_BUCKETS = 16  # fewer replicates tell too little of the variance
@@ -140,7 +141,7 @@ def series(strata: Sequence[Stratum], alpha: float, expected_users: float) -> It
 
 def say_arm(arm: Arm) -> str:
     """`3.52 % of 41,200`."""
-    return f"{100 * arm.rate:.3g} % of {arm.exposed:,.0f}"
+    return f"{say_share(arm.rate)} of {arm.exposed:,.0f}"
 
 
 def say_lift(lift: float | None) -> str:

@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from slo_daemon.core.pilot.always_valid import multiplier
 from slo_daemon.core.pilot.criteria.evidence import Known, Source, Unknown
-from slo_daemon.core.pilot.experiment.lift import FEWEST_BUCKETS, LiftReason, lift, series
+from slo_daemon.core.pilot.experiment.lift import FEWEST_BUCKETS, LiftReason, lift, say_arm, series
 from slo_daemon.core.pilot.experiment.strata import Arm, Stratum, bucket_stratum, comparable
 from tests.core.pilot.experiment.counted import FIRST, KOHAVI, day
 
@@ -273,3 +273,8 @@ def test_days_are_compared_in_order_and_without_those_that_are_left_out() -> Non
     later, first = day(1, (10, 1), (10, 1)), day(0, (10, 1), (10, 1))
     assert comparable([later, first], {FIRST}) == (later,)
     assert comparable([later, first]) == (first, later)
+
+
+def test_a_rate_is_never_rounded_to_all_or_to_none() -> None:
+    assert say_arm(Arm(10_000.0, 9_996.0)) == "99.96 % of 10,000"
+    assert say_arm(Arm(10_000.0, 0.0)) == "0 % of 10,000"
