@@ -6,7 +6,8 @@ import httpx
 import pytest
 from fastapi import Request
 
-from slo_daemon.core.pilot.records import IncidentChange, NewIncident, Severity
+from slo_daemon.adapters.memory_store import MemoryStore
+from slo_daemon.core.pilot.records import Incident, IncidentChange, NewIncident, Severity
 from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.ports import Act, StoreError, WriteKind
 from slo_daemon.web.limits import TokenBuckets
@@ -636,3 +637,54 @@ def test_what_somebody_else_wrote_meanwhile_is_kept_and_shown(house: House, ada:
     assert "resolution was written by somebody else meanwhile: the incident is resolved" in page.text
     assert "Resolution: fixed by Bob You typed: fixed by Ada" in page.text
     assert house.store.incidents(PILOT)[0].resolution == "fixed by Bob"
+
+
+def test_who_resolves_at_the_same_moment_as_somebody_else_keeps_what_was_typed(
+    house: House,
+) -> None:
+    class Racing(MemoryStore):
+        def change_incident(
+            self, pilot: str, incident_id: int, change: IncidentChange, act: Act
+        ) -> Incident | None:
+            bob = IncidentChange(resolution="fixed by Bob", resolved_at=NOW)
+            super().change_incident(pilot, incident_id, bob, Act("bob", NOW, "k", "bob's"))
+            return super().change_incident(pilot, incident_id, change, act)
+
+    house.store = Racing()
+    ada = Person(house)
+    ada.sign_in(Role.INCIDENTS)
+    with_incident(house)
+    ada.open(ADD)
+
+    page = ada.send(RESOLVE, 422, resolution="fixed by Ada")
+
+    assert "resolution was written by somebody else meanwhile" in page.text
+    assert "Resolution: fixed by Bob You typed: fixed by Ada" in page.text
+
+
+def test_words_are_added_to_an_incident_that_ended_without_any_while_they_were_typed(
+    house: House, ada: Person
+) -> None:
+    with_incident(house)
+    form = ada.open(ADD).forms[RESOLVE] | {"resolution": "the index was rebuilt"}
+    house.store.change_incident(PILOT, 1, IncidentChange(resolved_at=NOW - 60), Act("alertmanager", NOW))
+
+    page = ada.post(RESOLVE, form)
+
+    assert "Incident 1 is resolved." in page.text
+    assert house.store.incidents(PILOT)[0].resolution == "the index was rebuilt"
+    assert house.store.incidents(PILOT)[0].resolved_at == NOW - 60
+
+
+def test_the_form_of_a_resolution_sent_again_with_other_words_changes_nothing(
+    house: House, ada: Person
+) -> None:
+    with_incident(house)
+    form = ada.open(ADD).forms[RESOLVE]
+    ada.post(RESOLVE, form | {"resolution": "fixed"})
+
+    page = ada.post(RESOLVE, form | {"resolution": "not really"}, 422)
+
+    assert "resolution was recorded with other words before, by this same form" in page.text
+    assert "Resolution: fixed You typed: not really" in page.text
+    assert house.store.incidents(PILOT)[0].resolution == "fixed"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fastapi import Response
 
 from slo_daemon.core.pilot.records import Incident, IncidentChange, Severity
-from slo_daemon.ports import StoreError
+from slo_daemon.ports import AlreadyResolvedError, KeyReusedError, StoreError
 from slo_daemon.web.pages.forms import Draft, Fields, blank, form_moment
 from slo_daemon.web.pages.marks import Mark
 from slo_daemon.web.pages.shell import Shell, Visit
@@ -15,6 +15,7 @@ from slo_daemon.workflows.checks import (
     LONGEST_TEXT,
     LONGEST_TITLE,
     FieldProblem,
+    RefusedError,
     checked_incident,
     refuse,
     text_problems,
@@ -32,6 +33,10 @@ _SEVERITIES: dict[Severity, Mark] = {
 }
 _OPEN: Mark = ("bad", "○", "open")
 _RESOLVED: Mark = ("good", "✓", "resolved")
+_RESOLVED_MEANWHILE = FieldProblem(
+    "resolution", "was written by somebody else meanwhile: the incident is resolved"
+)
+_RESOLVED_BEFORE = FieldProblem("resolution", "was recorded with other words before, by this same form")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +142,18 @@ def resolve_incident(recorder: Recorder, pilot: str, incident_id: int) -> Callab
         resolved_at = form_moment(fields, "resolved_at", problems)
         if not resolution.strip():
             problems.append(FieldProblem("resolution", "must not be empty: others will ask how it ended"))
-        problems += _resolved_meanwhile(recorder, pilot, incident_id, resolution)
         refuse([*problems, *text_problems("resolution", resolution)] if problems else [])
         named = replace(author, content=f"{author.content}-{incident_id}")
         change = IncidentChange(resolution=resolution, resolved_at=resolved_at)
-        changed = recorder.change_incident(pilot, incident_id, change, named)
+        try:
+            changed = recorder.change_incident(pilot, incident_id, change, named)
+        except AlreadyResolvedError:  # what another one has written must not vanish, nor what was typed here
+            raise RefusedError((_RESOLVED_MEANWHILE,)) from None
+        except KeyReusedError:
+            raise RefusedError((_RESOLVED_BEFORE,)) from None
         return _page(pilot, "resolved", changed.id)
 
     return act
-
-
-def _resolved_meanwhile(
-    recorder: Recorder, pilot: str, incident_id: int, resolution: str
-) -> list[FieldProblem]:
-    """What another one has written must not vanish; the same form again writes the same."""
-    before = next((one for one in recorder.incidents(pilot, MOST_INCIDENTS) if one.id == incident_id), None)
-    if before is None or not before.resolved or before.resolution == resolution:
-        return []
-    return [FieldProblem("resolution", "was written by somebody else meanwhile: the incident is resolved")]
 
 
 def _severity(fields: Fields, problems: list[FieldProblem]) -> Severity:
