@@ -15,7 +15,7 @@ from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.snapshot import SourceView
 from slo_daemon.ports import Act
 from slo_daemon.web.pages.marks import DATA, EFFECTS, FIRING, LEVELS, MET, VERDICTS, Mark
-from slo_daemon.web.pages.overview import MOST_WORST
+from slo_daemon.web.pages.overview import MOST_SECTIONS, MOST_WORST
 from slo_daemon.web.pages.rows import path_of
 from slo_daemon.web.security import Role
 from tests.web.browsing import Page, Person
@@ -116,6 +116,30 @@ def test_of_many_that_need_a_look_the_overview_says_how_many_more_there_are(
     house.current = snapshot(views, [pilot([view.instance.slo for view in views])])
 
     assert "3 more need a look: all 9 SLOs" in person.open("/").text
+
+
+def test_of_very_many_pilots_the_overview_shows_those_that_need_a_look_most_and_how_many_more_there_are(
+    house: House, person: Person
+) -> None:
+    names = [f"set-{number}" for number in range(MOST_SECTIONS + 20)]
+    fine = [viewed(ratio_slo("fine", pilot=name), events(1, 10_000)) for name in names]
+    broken = viewed(ratio_slo("broken", pilot="last-of-all"), events(90, 10_000), slots=3)
+    ready, blocked = ratio_slo("ready", pilot="ready"), ratio_slo("blocked", pilot="blocked")
+    seen = [viewed(slo, events(1, 10_000)) for slo in (ready, blocked)]
+    pilots = [pilot([ready], name="ready", title="Ready"), pilot([blocked], name="blocked", title="Blocked")]
+    house.current = snapshot([*fine, broken, *seen], pilots)
+    critical = NewIncident("blocked", "all is down", Severity.CRITICAL, "", NOW - 60)
+    house.store.record_incident(critical, Act("ada", NOW))
+    house.assess("blocked")
+
+    page = person.open("/")
+
+    headings = [word for word in page.words if word in ("Blocked", "Ready", "last-of-all", *names)]
+    assert headings[:2] == ["Blocked", "last-of-all"]
+    assert len(headings) == MOST_SECTIONS
+    assert "The 50 pilots and sets of SLOs that need a look most, of 73." in page.text
+    assert "23 more pilots and sets of SLOs: all SLOs by pilot" in page.text
+    assert "73 SLOs by alert level 1 ✗ critical" in page.text
 
 
 def test_the_page_of_a_pilot_has_every_criterion_with_what_it_stands_on(house: House, person: Person) -> None:
