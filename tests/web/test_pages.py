@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from slo_daemon.core.pilot.records import NewFeedback, NewIncident, Severity
+from slo_daemon.adapters.memory_store import MemoryStore
+from slo_daemon.core.pilot.records import Incident, NewFeedback, NewIncident, Severity
 from slo_daemon.core.pilot.verdict import Effect, Verdict
 from slo_daemon.core.plots.style import DARK, LIGHT
 from slo_daemon.core.slo.measurement import DataState
@@ -17,6 +18,7 @@ from slo_daemon.ports import Act
 from slo_daemon.web.pages.marks import DATA, EFFECTS, FIRING, LEVELS, MET, VERDICTS, Mark
 from slo_daemon.web.pages.overview import MOST_SECTIONS, MOST_WORST
 from slo_daemon.web.pages.rows import path_of
+from slo_daemon.web.pages.shell import Shell
 from slo_daemon.web.security import Role
 from tests.web.browsing import Page, Person
 from tests.web.house import (  # fmt: skip
@@ -448,6 +450,31 @@ def test_a_browser_gets_a_page_for_an_address_where_nothing_is_and_a_program_a_d
     assert browser.status_code == program.status_code == api.status_code == 404
     assert "There is no such page" in Page(browser.text).text
     assert program.json()["reason"] == api.json()["reason"] == "unknown_path"
+
+
+class Crashing(MemoryStore):
+    def incidents(self, pilot: str, limit: int = 100) -> tuple[Incident, ...]:
+        raise ZeroDivisionError
+
+
+def test_a_bug_behind_a_page_is_told_on_a_page_without_its_inner_life() -> None:
+    page = Person(House(store=Crashing())).open(f"{PILOT_PAGE}/incidents", 500)
+
+    assert "Slo-daemon failed on this request; its log says why." in page.text
+    assert "500 internal" in page.text
+    assert "ZeroDivision" not in page.text
+
+
+def test_a_bug_in_the_making_of_pages_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Shell, "page", broken)
+
+    answer = Person(House()).client.get("/")
+
+    assert (answer.status_code, answer.json()["reason"]) == (500, "internal")
+    assert answer.headers["X-Frame-Options"] == "DENY"
 
 
 def test_a_page_says_how_often_it_is_worth_looking_again(house: House, person: Person) -> None:
