@@ -11,6 +11,7 @@ from slo_daemon.core.pilot.records import Incident, IncidentChange, NewIncident,
 from slo_daemon.core.pilot.verdict import Verdict
 from slo_daemon.ports import Act, StoreError, WriteKind
 from slo_daemon.web.limits import TokenBuckets
+from slo_daemon.web.pages.incidents import MOST_INCIDENTS
 from slo_daemon.web.security import FORMS, Role
 from slo_daemon.web.sessions import COOKIE, SECURE_COOKIE, SESSION_SECONDS, Session, Sessions
 from tests.web.browsing import Page, Person
@@ -688,3 +689,19 @@ def test_the_form_of_a_resolution_sent_again_with_other_words_changes_nothing(
     assert "resolution was recorded with other words before, by this same form" in page.text
     assert "Resolution: fixed You typed: not really" in page.text
     assert house.store.incidents(PILOT)[0].resolution == "fixed"
+
+
+def test_an_old_incident_that_is_open_still_can_be_found_and_resolved_below_many_newer_ones(
+    house: House, ada: Person
+) -> None:
+    with_incident(house)
+    for number in range(MOST_INCIDENTS + 1):
+        over = NewIncident(PILOT, f"over-{number}", Severity.INFO, "", NOW - 300, "gone", NOW - 200)
+        house.store.record_incident(over, Act("alertmanager", NOW))
+
+    page = ada.open(ADD)
+
+    assert "The latest 100, and older ones that are open" in page.text
+    assert page.text.index("Index is late") < page.text.index("over-100")
+    assert "Incident 1 is resolved." in ada.send(RESOLVE, resolution="fixed").text
+    assert "Index is late" not in ada.open(ADD).text

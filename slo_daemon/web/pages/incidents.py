@@ -24,6 +24,10 @@ from slo_daemon.workflows.desk import Author
 from slo_daemon.workflows.record import Recorder
 
 MOST_INCIDENTS = 100
+MOST_OLDER = (
+    100  # that are open still, beside the latest ones: they keep a pilot from widening, however old they are
+)
+_READ = 1_000
 ADD = ("POST", f"{PILOT_PAGE}/incidents")
 RESOLVE = ("POST", f"{PILOT_PAGE}/incidents/{{incident_id}}")
 _SEVERITIES: dict[Severity, Mark] = {
@@ -51,16 +55,21 @@ class IncidentRow:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The latest incidents, newest first. `lost`: why they cannot be told, "" when they can."""
+    """The latest `_READ` incidents, newest first. `lost`: why they cannot be told, "" when they can."""
 
     incidents: Sequence[Incident] = ()
     lost: str = ""
+
+    def shown(self) -> Sequence[Incident]:
+        """The latest, and older ones that are open."""
+        older = [incident for incident in self.incidents[MOST_INCIDENTS:] if not incident.resolved]
+        return [*self.incidents[:MOST_INCIDENTS], *older[:MOST_OLDER]]
 
 
 def read_incidents(recorder: Recorder, pilot: str) -> Kept:
     """From the store. Raises UnknownPilotError."""
     try:
-        return Kept(recorder.incidents(pilot, MOST_INCIDENTS))
+        return Kept(recorder.incidents(pilot, _READ))
     except StoreError as error:
         return Kept(lost=f"Incidents cannot be read now ({error.reason}).")
 
@@ -80,7 +89,8 @@ def incidents_page(
 
     `told`: `recorded-7` or `resolved-7`, what was done just now. Raises UnknownPilotError.
     """
-    rows = [_row(one, draft if draft is not None and one.id == resolving else None) for one in kept.incidents]
+    shown = kept.shown()
+    rows = [_row(one, draft if draft is not None and one.id == resolving else None) for one in shown]
     new = draft if draft is not None and resolving is None else None
     allowed = FORMS[ADD]
     known = {f"{verb}-{one.id}": f"Incident {one.id} is {verb}." for one in kept.incidents for verb in ("recorded", "resolved")}  # fmt: skip
@@ -94,6 +104,7 @@ def incidents_page(
         tab="incidents",
         rows=sorted(rows, key=lambda row: row.incident.resolved),
         most=MOST_INCIDENTS,
+        more=len(shown) < len(kept.incidents) or len(kept.incidents) == _READ,
         lost=kept.lost,
         told=known.get(told, ""),
         draft=new or blank(severity=""),
