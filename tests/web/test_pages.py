@@ -1,11 +1,13 @@
 """The pages: honest about what is not known, safe whatever is written on them, readable without colours."""
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from fastapi import Response
 
 from slo_daemon.adapters.memory_store import MemoryStore
 from slo_daemon.core.pilot.records import Incident, NewFeedback, NewIncident, Severity
@@ -18,7 +20,7 @@ from slo_daemon.ports import Act
 from slo_daemon.web.pages.marks import DATA, EFFECTS, FIRING, LEVELS, MET, VERDICTS, Mark
 from slo_daemon.web.pages.overview import MOST_SECTIONS, MOST_WORST
 from slo_daemon.web.pages.rows import path_of
-from slo_daemon.web.pages.shell import Shell
+from slo_daemon.web.pages.shell import Shell, Visit
 from slo_daemon.web.security import Role
 from tests.web.browsing import Page, Person
 from tests.web.house import (  # fmt: skip
@@ -450,6 +452,26 @@ def test_a_browser_gets_a_page_for_an_address_where_nothing_is_and_a_program_a_d
     assert browser.status_code == program.status_code == api.status_code == 404
     assert "There is no such page" in Page(browser.text).text
     assert program.json()["reason"] == api.json()["reason"] == "unknown_path"
+
+
+def test_pages_are_made_beside_the_event_loop_which_scrapes_and_gates_wait_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: dict[str, str] = {}
+    usual = Shell.page
+
+    def watched(shell: Shell, template: str, visit: Visit, title: str, **more: Any) -> Response:
+        threads[visit.here] = threading.current_thread().name
+        return usual(shell, template, visit, title, **more)
+
+    monkeypatch.setattr(Shell, "page", watched)
+    person = Person(house)
+    paths = [path for path in every_page(house) if path != "/sign-in"]  # it is small, whatever there is
+
+    for path in paths:
+        person.open(path)
+
+    assert {path for path in paths if threads[path].startswith("web-pages")} == set(paths)
 
 
 class Crashing(MemoryStore):

@@ -109,14 +109,18 @@ def _record_pages(
         visit: Visit, pilot: str, draft: Draft | None = None, resolving: int | None = None, told: str = ""
     ) -> Response:
         kept = await rooms.store.run(lambda: read_incidents(recorder, pilot))
-        return incidents_page(
-            shell, visit, doorkeeper, pilot, kept, draft=draft, resolving=resolving, told=told
+        return await rooms.pages.run(  # a hundred long texts are too much for the event loop
+            lambda: incidents_page(
+                shell, visit, doorkeeper, pilot, kept, draft=draft, resolving=resolving, told=told
+            )
         )
 
     async def feedback_of(visit: Visit, pilot: str, draft: Draft | None = None, told: str = "") -> Response:
         visit.pilot(pilot)
         heard = await rooms.store.run(lambda: read_feedback(recorder, pilot)) if may_read(visit) else Heard()
-        return feedback_page(shell, visit, doorkeeper, pilot, heard, draft=draft, told=told)
+        return await rooms.pages.run(
+            lambda: feedback_page(shell, visit, doorkeeper, pilot, heard, draft=draft, told=told)
+        )
 
     @app.get(ADD_INCIDENT[1], include_in_schema=False)
     async def incidents(request: Request, pilot: PilotName, told: str = "") -> Response:
