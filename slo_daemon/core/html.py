@@ -27,7 +27,14 @@ Attribute = str | int | bool | None  # True: there without a value; False and No
 def el(tag: str, *nodes: Node | Iterable[Node], **attributes: Attribute) -> Html:
     """An element. `class_` and `for_` lose their underscore, others become hyphens: `aria_label`."""
     head = "".join(
-        [tag, *(_attribute(name, value) for name, value in attributes.items() if value not in (None, False))]
+        [
+            tag,
+            *(
+                _attribute(name, value)
+                for name, value in attributes.items()
+                if value is not None and value is not False
+            ),
+        ]
     )
     if tag in _VOID:
         return Html(f"<{head}>")

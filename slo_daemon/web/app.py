@@ -97,16 +97,17 @@ def create_web(
 
     for kind, to_problem in _PROBLEMS.items():
         app.add_exception_handler(kind, _answer(to_problem, show_problem))
-    app.add_middleware(Envelope, telemetry=parts.telemetry)
+    app.add_middleware(Envelope, telemetry=parts.telemetry, show_problem=show_problem)
     return app
 
 
 class Envelope:
-    """Around every answer: security headers, the count, and a problem document when something unforeseen happened."""
+    """Around every answer: security headers, the count, and a refusal when something unforeseen happened."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, show_problem: ShowProblem) -> None:
         self._app = app
         self._telemetry = telemetry
+        self._show_problem = show_problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -132,11 +133,19 @@ class Envelope:
             log.exception("request_failed", route=_route(scope))
             if code:
                 raise  # half an answer is out; only closing the connection tells that it is cut
-            problem = ProblemError(500, "internal", "slo-daemon failed on this request; its log says why")
-            await problem.response()(scope, receive, sent)
+            await self._failure(Request(scope))(scope, receive, sent)
         finally:
             if not code:
                 self._count(scope, 500)
+
+    def _failure(self, request: Request) -> Response:
+        problem = ProblemError(500, "internal", "slo-daemon failed on this request; its log says why")
+        try:
+            shown = self._show_problem(request, problem)
+        except Exception:  # what fails may be the making of pages
+            log.exception("problem_not_shown", route=_route(request.scope))
+            shown = None
+        return shown or problem.response()
 
     def _count(self, scope: Scope, code: int) -> None:
         self._telemetry.request(_route(scope), code)

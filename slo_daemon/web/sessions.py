@@ -3,13 +3,12 @@
 The cookie opens the forms of the pages and nothing else: the API takes tokens and never looks at cookies.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from hashlib import sha256
 from secrets import token_urlsafe
 from time import monotonic
-from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
@@ -44,13 +43,21 @@ class Sessions:
         self._open: OrderedDict[bytes, Session] = OrderedDict()
 
     def open(self, roles: frozenset[Role], name: str) -> tuple[str, Session]:
-        """A new session, and the secret that its cookie carries. The oldest one gives way when there are too many."""
+        """A new session, and the secret that its cookie carries. When there are too many, `_make_room`."""
         secret = token_urlsafe(32)
         session = Session(roles, name, self._clock() + SESSION_SECONDS, token_urlsafe(16))
         self._open[_digest(secret)] = session
-        while len(self._open) > self._most:
-            self._open.popitem(last=False)
+        self._make_room()
         return secret, session
+
+    def _make_room(self) -> None:
+        """What is over goes; then the oldest of the roles that have most: who floods with one token signs only its own out."""
+        now = self._clock()
+        while next(iter(self._open.values())).ends_at <= now:  # all last as long, so these are in front
+            self._open.popitem(last=False)
+        while len(self._open) > self._most:
+            ((crowded, _),) = Counter(session.roles for session in self._open.values()).most_common(1)
+            del self._open[next(key for key, session in self._open.items() if session.roles == crowded)]
 
     def of(self, request: Request) -> Session | None:
         """The session whose cookie came along; None without one, and when it is over."""
@@ -69,7 +76,7 @@ class Sessions:
 
 def give_cookie(request: Request, response: Response, secret: str) -> None:
     """The browser keeps the secret: no script can read it, no other site can send it along."""
-    secure = urlsplit(request.headers.get("origin", "")).scheme == "https"  # TLS ends in front of us
+    secure = request.headers.get("origin", "").lower().startswith("https://")  # TLS ends in front of us
     response.set_cookie(
         SECURE_COOKIE if secure else COOKIE,
         secret,

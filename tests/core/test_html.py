@@ -60,6 +60,10 @@ def test_names_of_attributes_lose_what_python_needs() -> None:
     )
 
 
+def test_an_attribute_may_be_zero_and_is_left_out_only_when_it_is_none_or_false() -> None:
+    assert el("p", tabindex=0, hidden=False, title=None).markup == '<p tabindex="0"></p>'
+
+
 def test_what_somebody_wrote_is_cut_when_it_is_very_long() -> None:
     assert said("a" * 600).markup == f"<q>{'a' * 500} ...</q>"
     assert said(" ").markup == "<em>(empty)</em>"

@@ -246,16 +246,41 @@ def test_a_page_renews_itself_without_losing_what_somebody_does_with_it(world: W
     assert tab.complaints == []
 
 
+@pytest.mark.parametrize("typed", ["", "half a wo"], ids=["looking", "typing"])
 def test_a_page_says_when_the_daemon_does_not_answer_and_when_it_does_again(
-    world: World, browser: Any
+    world: World, browser: Any, typed: str
 ) -> None:
     page = Tab(browser, world).page
-    page.goto("/")
+    page.goto("/slos")
+    if typed:
+        page.get_by_label("Name or description").fill(typed)
     alarm = page.locator("#alarm")
     playwright.expect(alarm).to_be_hidden()
 
     world.daemon.kill()
     playwright.expect(alarm).to_be_visible(timeout=PATIENCE)
     assert "slo-daemon does not answer since" in alarm.inner_text()
+    assert page.get_by_label("Name or description").input_value() == typed
     world.daemon.start()
     playwright.expect(alarm).to_be_hidden(timeout=PATIENCE)
+
+
+def test_an_open_page_tells_who_is_signed_in_after_that_changed_in_another_tab(
+    world: World, browser: Any
+) -> None:
+    page = Tab(browser, world).page
+    page.goto("/")
+    other = page.context.new_page()
+    other.goto("/sign-in")
+    other.get_by_label("Your name").fill("Ada")
+    other.get_by_label("Token").fill(TOKEN)
+    other.locator("main").get_by_role("button", name="Sign in").click()
+    other.get_by_role("button", name="Sign out").wait_for()
+
+    page.bring_to_front()
+    who = page.locator(".who")
+    playwright.expect(who).to_contain_text("Ada (admin)", timeout=PATIENCE)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("link", name="Sign in").wait_for()
+    other.bring_to_front()
+    playwright.expect(other.locator(".who")).to_contain_text("Sign in", timeout=PATIENCE)

@@ -185,6 +185,7 @@ class House:
     links: Links = field(default_factory=Links)
     courses: dict[str, Course] = field(default_factory=dict)
     session_time: float = 0.0  # by which sessions end
+    sessions: Sessions | None = None  # others than those
 
     def assess(self, name: str) -> None:
         """What the daemon does when something was recorded."""
@@ -235,7 +236,7 @@ class House:
             tokens=self.tokens,
             links=self.links,
         )
-        sessions = Sessions(clock=lambda: self.session_time)
+        sessions = self.sessions or Sessions(clock=lambda: self.session_time)
         return create_web(parts, uses=self.uses, refusals=self.refusals, sessions=sessions)
 
     @contextmanager

@@ -4,13 +4,16 @@ import re
 
 import httpx
 import pytest
+from fastapi import Request
 
 from slo_daemon.web.limits import TokenBuckets
 from slo_daemon.web.security import Role
-from slo_daemon.web.sessions import COOKIE, SECURE_COOKIE, SESSION_SECONDS, Sessions
+from slo_daemon.web.sessions import COOKIE, SECURE_COOKIE, SESSION_SECONDS, Session, Sessions
 from tests.web.browsing import Page, Person
 from tests.web.house import FEEDBACK, INCIDENTS, TOKENS, House
 from tests.web.records import ADD, RATE, RESOLVE, TYPED, recorded, with_incident
+
+ADMINS = frozenset({Role.ADMIN})
 
 
 def test_when_the_session_is_over_what_was_typed_stays_and_a_token_is_asked_for(
@@ -80,6 +83,8 @@ def test_a_role_without_a_token_is_told_how_to_configure_one(house: House) -> No
         {"Origin": "http://daemon.example:8080"},
         {"Origin": "null"},
         {"Origin": ""},
+        {"Origin": "http://["},
+        {"Origin": "http://daemon]example"},
         {},
     ],
 )
@@ -249,3 +254,48 @@ def test_there_are_at_most_so_many_sessions_and_their_secrets_are_not_kept() -> 
     assert len(sessions._open) == 3
     assert not [secret for secret in secrets if secret in repr(vars(sessions))]
     assert sessions.open(frozenset({Role.ADMIN}), "x")[1].form_token not in repr(vars(sessions))
+
+
+def test_who_signs_in_again_and_again_with_one_token_signs_out_nobody_of_another_role() -> None:
+    sessions = Sessions(clock=lambda: 0.0, most=3)
+    cookie = f"{COOKIE}={sessions.open(ADMINS, 'Ada')[0]}".encode()
+    kept = Request({"type": "http", "headers": [(b"cookie", cookie)]})
+
+    for _ in range(10):
+        sessions.open(frozenset({Role.FEEDBACK}), "Eve")
+    assert sessions.of(kept) is not None
+
+    for number in range(3):
+        sessions.open(ADMINS, f"other-{number}")
+    assert sessions.of(kept) is None
+
+
+def test_sessions_that_are_over_give_way_first() -> None:
+    now = 0.0
+    sessions = Sessions(clock=lambda: now, most=3)
+    for number in range(3):
+        sessions.open(ADMINS, f"old-{number}")
+
+    now = SESSION_SECONDS
+    sessions.open(frozenset({Role.FEEDBACK}), "Ada")
+
+    assert [session.name for session in sessions._open.values()] == ["Ada"]
+
+
+@pytest.mark.parametrize(
+    ("path", "role"), [("/sign-in", Role.WEBHOOK), (ADD, Role.FEEDBACK), (RATE, Role.INCIDENTS)]
+)
+def test_a_token_of_another_role_opens_no_session(house: House, path: str, role: Role) -> None:
+    opened: list[str] = []
+
+    class Watched(Sessions):
+        def open(self, roles: frozenset[Role], name: str) -> tuple[str, Session]:
+            opened.append(name)
+            return super().open(roles, name)
+
+    house.sessions = Watched()
+    person = Person(house)
+    person.post(path, TYPED | {"name": "Eve", "token": TOKENS[role]}, 403)
+
+    assert opened == []
+    assert not person.client.cookies

@@ -105,7 +105,7 @@ def _record_pages(
         visit: Visit, pilot: str, draft: Draft | None = None, resolving: int | None = None, told: str = ""
     ) -> Response:
         kept = await rooms.store.run(lambda: read_incidents(recorder, pilot))
-        return await rooms.pages.run(
+        return await rooms.pages.run(  # a hundred long texts are too much for the event loop
             lambda: incidents_page(
                 shell, visit, doorkeeper, pilot, kept, draft=draft, resolving=resolving, told=told
             )

@@ -124,9 +124,8 @@ class Forms:
                 "signed_out",
                 "you are not signed in, or no longer. What you typed is still here: give your token, and send it again",
             )
-        session, secret = sign_in(request, self._doorkeeper, self._sessions, token, fields.get("name", ""))
-        self._doorkeeper.check(session.roles, allowed)
-        return session, secret
+        name = fields.get("name", "")
+        return sign_in(request, self._doorkeeper, self._sessions, token, name, allowed)
 
     def _author(
         self, session: Session, allowed: Collection[Role], fields: Fields, content: tuple[str, str]
@@ -144,15 +143,21 @@ class Forms:
 
 
 def sign_in(
-    request: Request, doorkeeper: Doorkeeper, sessions: Sessions, token: str, name: str
+    request: Request,
+    doorkeeper: Doorkeeper,
+    sessions: Sessions,
+    token: str,
+    name: str,
+    allowed: Collection[Role],
 ) -> tuple[Session, str]:
-    """A session for a token, and its secret. Raises ProblemError."""
+    """A session for a token of one of the roles `allowed`, and its secret. Raises ProblemError; then no session is open."""
     problems = line_problems("name", name, LONGEST_USER)
     if not token.strip():
         problems.append(FieldProblem("token", "must not be empty"))
     if problems:
         raise ProblemError(422, "invalid", "some fields are wrong", errors=problems)
     roles = doorkeeper.roles_of(request, token)
+    doorkeeper.check(roles, allowed)
     secret, session = sessions.open(roles, name.strip())
     return session, secret
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import Response
 
 from slo_daemon.core.pilot.records import Incident, IncidentChange, Severity
-from slo_daemon.ports import StoreError
+from slo_daemon.ports import AlreadyResolvedError, KeyReusedError, StoreError
 from slo_daemon.web.pages.forms import Draft, Fields, blank, form_moment
 from slo_daemon.web.pages.marks import Mark
 from slo_daemon.web.pages.shell import Shell, Visit
@@ -15,6 +15,7 @@ from slo_daemon.workflows.checks import (
     LONGEST_TEXT,
     LONGEST_TITLE,
     FieldProblem,
+    RefusedError,
     checked_incident,
     refuse,
     text_problems,
@@ -23,6 +24,10 @@ from slo_daemon.workflows.desk import Author
 from slo_daemon.workflows.record import Recorder
 
 MOST_INCIDENTS = 100
+MOST_OLDER = (
+    100  # that are open still, beside the latest ones: they keep a pilot from widening, however old they are
+)
+_READ = 1_000
 ADD_INCIDENT = ("POST", f"{PILOT_PAGE}/incidents")
 RESOLVE_INCIDENT = ("POST", f"{PILOT_PAGE}/incidents/{{incident_id}}")
 _SEVERITIES: dict[Severity, Mark] = {
@@ -32,6 +37,10 @@ _SEVERITIES: dict[Severity, Mark] = {
 }
 _OPEN: Mark = ("bad", "○", "open")
 _RESOLVED: Mark = ("good", "✓", "resolved")
+_RESOLVED_MEANWHILE = FieldProblem(
+    "resolution", "was written by somebody else meanwhile: the incident is resolved"
+)
+_RESOLVED_BEFORE = FieldProblem("resolution", "was recorded with other words before, by this same form")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +55,21 @@ class IncidentRow:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The latest incidents, newest first. `lost`: why they cannot be told, "" when they can."""
+    """The latest `_READ` incidents, newest first. `lost`: why they cannot be told, "" when they can."""
 
     incidents: Sequence[Incident] = ()
     lost: str = ""
+
+    def shown(self) -> Sequence[Incident]:
+        """The latest, and older ones that are open."""
+        older = [incident for incident in self.incidents[MOST_INCIDENTS:] if not incident.resolved]
+        return [*self.incidents[:MOST_INCIDENTS], *older[:MOST_OLDER]]
 
 
 def read_incidents(recorder: Recorder, pilot: str) -> Kept:
     """From the store. Raises UnknownPilotError."""
     try:
-        return Kept(recorder.incidents(pilot, MOST_INCIDENTS))
+        return Kept(recorder.incidents(pilot, _READ))
     except StoreError as error:
         return Kept(lost=f"Incidents cannot be read now ({error.reason}).")
 
@@ -75,7 +89,8 @@ def incidents_page(
 
     `told`: `recorded-7` or `resolved-7`, what was done just now. Raises UnknownPilotError.
     """
-    rows = [_row(one, draft if draft is not None and one.id == resolving else None) for one in kept.incidents]
+    shown = kept.shown()
+    rows = [_row(one, draft if draft is not None and one.id == resolving else None) for one in shown]
     new = draft if draft is not None and resolving is None else None
     allowed = FORMS[ADD_INCIDENT]
     known = {f"{verb}-{one.id}": f"Incident {one.id} is {verb}." for one in kept.incidents for verb in ("recorded", "resolved")}  # fmt: skip
@@ -89,6 +104,7 @@ def incidents_page(
         tab="incidents",
         rows=sorted(rows, key=lambda row: row.incident.resolved),
         most=MOST_INCIDENTS,
+        more=len(shown) < len(kept.incidents) or len(kept.incidents) == _READ,
         lost=kept.lost,
         told=known.get(told, ""),
         draft=new or blank(severity=""),
@@ -137,23 +153,17 @@ def resolve_incident(recorder: Recorder, pilot: str, incident_id: int) -> Callab
         resolved_at = form_moment(fields, "resolved_at", problems)
         if not resolution.strip():
             problems.append(FieldProblem("resolution", "must not be empty: others will ask how it ended"))
-        problems += _resolved_meanwhile(recorder, pilot, incident_id, resolution)
         refuse([*problems, *text_problems("resolution", resolution)] if problems else [])
         change = IncidentChange(resolution=resolution, resolved_at=resolved_at)
-        changed = recorder.change_incident(pilot, incident_id, change, author)
+        try:
+            changed = recorder.change_incident(pilot, incident_id, change, author)
+        except AlreadyResolvedError:  # what another one has written must not vanish, nor what was typed here
+            raise RefusedError((_RESOLVED_MEANWHILE,)) from None
+        except KeyReusedError:
+            raise RefusedError((_RESOLVED_BEFORE,)) from None
         return _page(pilot, "resolved", changed.id)
 
     return act
-
-
-def _resolved_meanwhile(
-    recorder: Recorder, pilot: str, incident_id: int, resolution: str
-) -> list[FieldProblem]:
-    """What another one has written must not vanish; the same form again writes the same."""
-    before = next((one for one in recorder.incidents(pilot, MOST_INCIDENTS) if one.id == incident_id), None)
-    if before is None or not before.resolved or before.resolution == resolution:
-        return []
-    return [FieldProblem("resolution", "was written by somebody else meanwhile: the incident is resolved")]
 
 
 def _severity(fields: Fields, problems: list[FieldProblem]) -> Severity:

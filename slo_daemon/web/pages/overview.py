@@ -8,13 +8,14 @@ from fastapi import Response
 
 from slo_daemon.core.pilot.pilot import Pilot
 from slo_daemon.core.pilot.records import Records
-from slo_daemon.core.pilot.verdict import Assessment
+from slo_daemon.core.pilot.verdict import Assessment, Verdict
 from slo_daemon.core.report import ADVICE_WORDS
 from slo_daemon.core.snapshot import SloView
 from slo_daemon.web.pages.marks import Mark, verdict_mark
 from slo_daemon.web.pages.rows import Count, SloRow, counts, is_fine, row_of, trouble_of, worst
 from slo_daemon.web.pages.shell import Shell, Visit
 
+MOST_SECTIONS = 50  # pilots and plain sets; a page of thousands would be megabytes, again for every slot
 MOST_WORST = 6  # SLOs of one pilot
 MOST_SENTENCES = 5  # blockers and warnings of one pilot
 
@@ -40,21 +41,37 @@ class Section:
 
 def overview(shell: Shell, visit: Visit) -> Response:
     """/"""
-    found = sections(visit)
-    total = counts(list(visit.snapshot.slos.values()))
+    found, left_out = sections(visit)
     headline = ", ".join(f"{section.name}: {section.verdict[2]}" for section in found if section.pilot)
-    return shell.page("overview.html", visit, "Overview", sections=found, total=total, headline=headline)
+    return shell.page(
+        "overview.html",
+        visit,
+        "Overview",
+        sections=found,
+        left_out=left_out,
+        total=counts(list(visit.snapshot.slos.values())),
+        headline=headline,
+    )
 
 
-def sections(visit: Visit) -> list[Section]:
-    """Pilots in the order of the specification, then plain sets of SLOs."""
+def sections(visit: Visit) -> tuple[list[Section], int]:
+    """Pilots in the order of the specification, then plain sets of SLOs; of very many the worst. And how many are left out."""
     specification = visit.snapshot.specification
     views: dict[str, list[SloView]] = defaultdict(list)
     for view in visit.snapshot.slos.values():
         views[view.instance.slo.pilot].append(view)
     pilots = {pilot.name: pilot for pilot in specification.pilots}
-    names = dict.fromkeys([*pilots, *(slo.pilot for slo in specification.slos)])
-    return [_section(visit, name, pilots.get(name), views[name]) for name in names]
+    names = list(dict.fromkeys([*pilots, *(slo.pilot for slo in specification.slos)]))
+    if len(names) > MOST_SECTIONS:
+        names.sort(key=lambda name: _trouble(visit.assessment(name), views[name]))
+    found = [_section(visit, name, pilots.get(name), views[name]) for name in names[:MOST_SECTIONS]]
+    return found, len(names) - len(found)
+
+
+def _trouble(assessment: Assessment | None, views: Sequence[SloView]) -> tuple[bool, Sequence[int]]:
+    """Sorts the worst first: pilots that are not ready, then by the worst SLO."""
+    ready = assessment is None or assessment.verdict is not Verdict.NOT_READY
+    return ready, min(map(trouble_of, views), default=(1,))
 
 
 def _section(visit: Visit, name: str, pilot: Pilot | None, views: Sequence[SloView]) -> Section:

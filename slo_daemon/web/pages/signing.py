@@ -36,10 +36,8 @@ async def take_sign_in(
     """The form was sent: a new session, or the form again without the token."""
     fields = await read_form(request)
     try:
-        session, secret = sign_in(
-            request, doorkeeper, sessions, fields.get("token", ""), fields.get("name", "")
-        )
-        doorkeeper.check(session.roles, _ROLES)
+        token, name = fields.get("token", ""), fields.get("name", "")
+        _, secret = sign_in(request, doorkeeper, sessions, token, name, _ROLES)
     except ProblemError as error:
         draft = Draft(
             "",

@@ -6,6 +6,7 @@
   const alarm = document.getElementById("alarm");
   const news = document.getElementById("news");
   let since = "";
+  let asking = false;
 
   const typed = (field) =>
     field.type === "hidden" ? false
@@ -14,7 +15,6 @@
     : field.value !== undefined && field.matches("input, textarea") && field.value !== field.defaultValue;
 
   const inUse = (main) =>
-    document.hidden ||
     (document.activeElement.matches("input, select, textarea") && main.contains(document.activeElement)) ||
     getSelection().type === "Range" ||
     [...main.querySelectorAll("form")].some((form) => [...form.elements].some(typed));
@@ -36,12 +36,15 @@
     if (main.dataset.headline !== old.dataset.headline) news.textContent = `Changed: ${main.dataset.headline}`;
     old.replaceWith(document.adoptNode(main));
     document.getElementById("fresh").replaceWith(document.adoptNode(page.getElementById("fresh")));
+    const [before, who] = [document, page].map((one) => one.querySelector(".who"));
+    if (!before.isEqualNode(who)) before.replaceWith(document.adoptNode(who)); // somebody else than before, or nobody
     for (const [id, left, top] of sideways) document.getElementById(id)?.scrollTo(left, top);
     if (focus) main.querySelector(focus)?.focus({ preventScroll: true });
   };
 
   const renew = async () => {
-    if (inUse(document.getElementById("main"))) return;
+    if (document.hidden || asking) return;
+    asking = true;
     try {
       const answer = await fetch(location.href, { signal: AbortSignal.timeout(10000) });
       if (!answer.ok) throw new Error(`it answers ${answer.status}`);
@@ -54,6 +57,8 @@
       since ||= new Date().toISOString().slice(11, 19);
       alarm.textContent = `⚠ slo-daemon does not answer since ${since} UTC (${error.message}). What is shown is not the present.`;
       alarm.hidden = false;
+    } finally {
+      asking = false;
     }
   };
 
