@@ -1,8 +1,10 @@
 """What `demo` does and shows: kept apart, for it needs all of the program, and other commands need not wait for that."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
+from shutil import which
 from typing import NoReturn
 
 import typer
@@ -15,7 +17,7 @@ from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.app import Daemon
 from slo_daemon.commands.demo_text import replayed_block
 from slo_daemon.commands.exit_codes import OF_VERDICT, Exit
-from slo_daemon.commands.options import Output, complain, watched
+from slo_daemon.commands.options import Output, complain, console, watched
 from slo_daemon.console import (
     BAD,
     budget_table,
@@ -44,7 +46,7 @@ FIRST_VERDICT_SECONDS = 60.0
 def show(*, once: bool, output: Output, days: float, seed: int) -> None:
     """Run it until Ctrl-C, or until the first verdict with `once`. Raises typer.Exit."""
     code = [Exit.UNREACHABLE if once else Exit.OK]
-    screen = Console(highlight=False)
+    screen = console()
     preparation = _Preparation(Console(stderr=True, highlight=False))
 
     def watch(story: Demo, daemon: Daemon, webhook: WebhookReceiver, addresses: Addresses) -> None:
@@ -168,19 +170,24 @@ def _replayed(story: Demo) -> RenderableType:
 
 def _links(addresses: Addresses) -> Text:
     links, pilot = Text(), f"{addresses.daemon}/api/v1/pilots/{addresses.pilot}"
+    program = "slo-daemon" if which("slo-daemon") else shlex.quote(sys.argv[0])  # as `make demo` starts it
     for name, url in (
         ("status page", f"{addresses.daemon}/"),
+        (
+            "sign in",
+            f"{addresses.daemon}/sign-in  with any name and the token that is in {addresses.token_file}",
+        ),
         ("report", f"{pilot}/reports/latest?format=html"),
         ("readiness", f"{pilot}/readiness"),
         ("gate", f"curl {pilot}/gates/rollback"),
-        ("gate", f"slo-daemon gate {addresses.pilot} --gate rollback --url {addresses.daemon}"),
+        ("gate", f"{program} gate {addresses.pilot} --gate rollback --url {addresses.daemon}"),
         ("metrics", f"{addresses.daemon}/metrics"),
         ("Prometheus", addresses.prometheus),
         ("Alertmanager", addresses.alertmanager),
         (
             "tell it",
             (
-                f"slo-daemon incident add --pilot {addresses.pilot} --title 'Index broken' --severity critical "
+                f"{program} incident add --pilot {addresses.pilot} --title 'Index broken' --severity critical "
                 f"--url {addresses.daemon} --token-file {addresses.token_file}"
             ),
         ),

@@ -80,7 +80,8 @@ def evaluate(
         pilots = len(snapshot.specification.pilots) != 1
         screen.print(slo_table(snapshot.slos.values(), pilots=pilots))
         _print_budgets(screen, snapshot.slos.values(), pilots=pilots)
-        screen.print(slo_notes(snapshot.slos.values()))
+        if snapshot.source is None or snapshot.source.up:  # else all of them say what the summary says
+            screen.print(slo_notes(snapshot.slos.values()))
         screen.print(snapshot_summary(snapshot))
     raise typer.Exit(_unless_down(snapshot, _verdict(snapshot)))
 

@@ -1,6 +1,7 @@
 """The HTTP server: uvicorn in the calling thread until a signal, with deadlines that uvicorn does not have."""
 
 import asyncio
+import errno
 import signal
 import socket
 import threading
@@ -140,7 +141,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen()  # finds out now whether somebody else listens there
     except OSError as error:
         listener.close()
-        raise OSError(error.errno, f"{error.strerror} ({host}:{port})") from error
+        remedy = "; stop what listens there, or set web.listen" if error.errno == errno.EADDRINUSE else ""
+        raise OSError(error.errno, f"{error.strerror} ({host}:{port}){remedy}") from error
     return listener
 
 

@@ -237,7 +237,10 @@ def test_an_answer_comes_without_the_forty_milliseconds_of_nagle(house: House) -
 
 
 def test_a_taken_address_is_named(house: House) -> None:
-    with house.open() as visitor, pytest.raises(OSError, match=rf"in use.*127\.0\.0\.1:{visitor.address[1]}"):
+    with (
+        house.open() as visitor,
+        pytest.raises(OSError, match=rf"in use.*127\.0\.0\.1:{visitor.address[1]}.*web.listen"),
+    ):
         bind(*visitor.address)
 
 

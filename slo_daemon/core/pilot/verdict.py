@@ -114,8 +114,9 @@ class Assessment:
 
     @property
     def blockers(self) -> tuple[str, ...]:
-        """What stands against going on, in sentences."""
-        return tuple(against(f) for f in self.findings if f.effect in (Effect.BLOCK, Effect.FIRE))
+        """What stands against going on, in sentences; what has fired comes first."""
+        blocking = (f for f in self.findings if f.effect is Effect.BLOCK)
+        return tuple(against(f) for f in (*self.fired, *blocking))
 
 
 def conclude(findings: Sequence[Finding]) -> tuple[Verdict, Advice, str]:

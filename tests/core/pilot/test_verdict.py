@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from slo_daemon.core.pilot.pilot import Role
 from slo_daemon.core.pilot.ramp import Advice
+from slo_daemon.core.pilot.records import RecordsUnavailable
 from slo_daemon.core.pilot.truth import Truth
-from slo_daemon.core.pilot.verdict import EFFECTS, Effect, Finding, Verdict, conclude
+from slo_daemon.core.pilot.verdict import EFFECTS, Assessment, Effect, Finding, Verdict, conclude
 
 GOODNESS = {Verdict.NOT_READY: 0, Verdict.INCONCLUSIVE: 1, Verdict.READY: 2}
 BOLDNESS = {Advice.ROLLBACK: 0, Advice.HOLD: 1, Advice.ADVANCE: 2}
@@ -70,3 +71,13 @@ def test_a_fired_trigger_advises_rollback_and_is_named() -> None:
     verdict, advice, why = conclude([finding(Role.GO_LIVE, Truth.TRUE), finding(Role.ROLLBACK, Truth.TRUE)])
     assert (verdict, advice) == (Verdict.NOT_READY, Advice.ROLLBACK)
     assert why == "rollback trigger fired: rollback true (detail of rollback true)"
+
+
+def test_what_has_fired_is_the_first_blocker() -> None:
+    found = (finding(Role.GO_LIVE, Truth.FALSE), finding(Role.ROLLBACK, Truth.TRUE))
+    verdict, advice, why = conclude(found)
+    assessment = Assessment(
+        "p", 0.0, None, verdict, advice, why, found, (), RecordsUnavailable("r", "d"), None
+    )
+    assert assessment.blockers[0] == why
+    assert len(assessment.blockers) == 2

@@ -5,7 +5,7 @@ import pytest
 from slo_daemon.core.quantity import BASE_UNITS, Dimension, parse_quantity
 from slo_daemon.core.slo.book import entry_of
 from slo_daemon.core.slo.evaluation import Evaluation, unseen
-from slo_daemon.core.slo.measurement import DataState
+from slo_daemon.core.slo.measurement import DataState, Measured
 from slo_daemon.core.slo.objective import Direction, Objective
 from slo_daemon.core.slo.query import Failed, FailReason, Reading, Sample, Samples
 from slo_daemon.core.slo.selector import parse_raw, parse_selector
@@ -65,6 +65,26 @@ def test_no_error_series_beside_fresh_traffic_is_zero_errors() -> None:
     evaluation = evaluated(AVAILABILITY, {"bad": NOTHING, "total": number(5000)})
     assert outcome(evaluation) == (DataState.OK, True, "met")
     assert evaluation.value == 1.0
+
+
+@pytest.mark.parametrize("slo", [AVAILABILITY, SEPARATE])
+def test_zero_that_nobody_counted_is_told_apart_from_a_counted_zero(slo: Slo) -> None:
+    """Else a wrong selector of errors would look like a service without any."""
+    assumed = evaluated(slo, {"bad": NOTHING, "total": number(5000)}).measurement
+    counted = evaluated(slo, {"bad": number(0), "total": number(5000)}).measurement
+    assert isinstance(assumed, Measured)
+    assert isinstance(counted, Measured)
+    assert assumed.working[0].startswith("no series of ")
+    assert "no series of" not in " ".join(counted.working)
+
+
+def test_a_target_within_the_bucket_of_the_value_is_told_with_the_remedy() -> None:
+    evaluation = evaluated(P99, {"buckets": buckets({"0.05": 900, "0.2": 1000, "+Inf": 1000})})
+    assert outcome(evaluation) == (DataState.UNKNOWN, None, "no_bucket_edge")
+    assert evaluation.detail == (
+        "the target 100ms lies within the same bucket, from 50ms to 200ms; "
+        "take an edge of the histogram as the target, or give it a bucket that ends there"
+    )
 
 
 def test_a_dead_target_is_stale_though_its_long_window_still_looks_perfect() -> None:

@@ -279,6 +279,11 @@ class Quantile:
         beyond = estimate == inf and need.objective.direction is Direction.AT_MOST
         low, high, limit = inf if beyond else _above(lower), upper, NO_BUCKET_EDGE
         unseen, few = need.unseen(buckets.total), buckets.total < need.min_events
+        if estimate != inf and need.objective.met(low) != need.objective.met(high):
+            working.append(
+                f"the target {need.objective.target} lies within the same bucket, from {show(lower)} to {show(upper)}; "
+                "take an edge of the histogram as the target, or give it a bucket that ends there"
+            )
         if few or unseen:
             low, high = self._sure_range(buckets, unseen, few=few)
             limit = INCOMPLETE if unseen else TOO_FEW_EVENTS

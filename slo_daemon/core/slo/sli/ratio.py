@@ -1,12 +1,12 @@
 """Ratio: the share of good, or of bad, events. Good or bad is counted; the other is derived, once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from slo_daemon.core.slo.chunks import CELL
-from slo_daemon.core.slo.measurement import Measurement, NoData, Unavailable
-from slo_daemon.core.slo.query import MARK, NOT_IN_BY, Absent, Ask, Form, Labels, mark_of
+from slo_daemon.core.slo.measurement import Measured, Measurement, NoData, Unavailable
+from slo_daemon.core.slo.query import MARK, NOT_IN_BY, Absent, Ask, Form, Labels, Samples, mark_of
 from slo_daemon.core.slo.selector import Matcher, Selector
 from slo_daemon.core.slo.sli.parts import Counted, Counter, Need, Parts, Rows, count, share, too_few_samples
 
@@ -60,7 +60,21 @@ class Ratio:
             return numbers
         counted, total = numbers
         names = (self._counted, "total")
-        return share(counted, total, names, need, counts_good=self.counts_good, as_good=self.as_good)
+        found = share(counted, total, names, need, counts_good=self.counts_good, as_good=self.as_good)
+        if not isinstance(found, Measured) or not self._missing(parts):
+            return found
+        note = f"no series of {self.counted}: taken as 0; has there never been one, or is the selector wrong?"
+        return replace(found, working=(note, *found.working))
+
+    def _missing(self, parts: Parts) -> bool:
+        """Whether no series of the counted events is there, so that 0 is not what anybody has counted."""
+        if "events" not in parts:
+            return isinstance(parts[self._counted], Absent)
+        (matcher,) = set(self.counted.matchers) - set(self.total.matchers)
+        rows = parts["events"]
+        return isinstance(rows, Samples) and all(
+            (MARK, mark_of(matcher)) not in row.labels for row in rows.rows
+        )
 
     def counter(self, by: tuple[str, ...]) -> Counter:
         """What makes events of parts that are known to be numbers."""
