@@ -17,7 +17,7 @@ from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.app import Daemon
 from slo_daemon.commands.demo_text import replayed_block
 from slo_daemon.commands.exit_codes import OF_VERDICT, Exit
-from slo_daemon.commands.options import Output, complain, console, watched
+from slo_daemon.commands.options import Output, complain, watched
 from slo_daemon.console import (
     BAD,
     budget_table,
@@ -46,7 +46,7 @@ FIRST_VERDICT_SECONDS = 60.0
 def show(*, once: bool, output: Output, days: float, seed: int) -> None:
     """Run it until Ctrl-C, or until the first verdict with `once`. Raises typer.Exit."""
     code = [Exit.UNREACHABLE if once else Exit.OK]
-    screen = console()
+    screen = Console(highlight=False)
     preparation = _Preparation(Console(stderr=True, highlight=False))
 
     def watch(story: Demo, daemon: Daemon, webhook: WebhookReceiver, addresses: Addresses) -> None:
