@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from shutil import which
 from typing import NoReturn
 
@@ -170,7 +171,10 @@ def _replayed(story: Demo) -> RenderableType:
 
 def _links(addresses: Addresses) -> Text:
     links, pilot = Text(), f"{addresses.daemon}/api/v1/pilots/{addresses.pilot}"
-    program = "slo-daemon" if which("slo-daemon") else shlex.quote(sys.argv[0])  # as `make demo` starts it
+    called = sys.argv[0]  # `make demo` calls it by a path that is not on PATH
+    program = (
+        shlex.quote(called) if Path(called).name == "slo-daemon" and not which("slo-daemon") else "slo-daemon"
+    )
     for name, url in (
         ("status page", f"{addresses.daemon}/"),
         (
