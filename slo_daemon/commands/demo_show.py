@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from shutil import which
 from typing import NoReturn
 
@@ -17,7 +18,7 @@ from slo_daemon.adapters.system_clock import SystemClock
 from slo_daemon.app import Daemon
 from slo_daemon.commands.demo_text import replayed_block
 from slo_daemon.commands.exit_codes import OF_VERDICT, Exit
-from slo_daemon.commands.options import Output, complain, console, watched
+from slo_daemon.commands.options import Output, complain, watched
 from slo_daemon.console import (
     BAD,
     budget_table,
@@ -46,7 +47,7 @@ FIRST_VERDICT_SECONDS = 60.0
 def show(*, once: bool, output: Output, days: float, seed: int) -> None:
     """Run it until Ctrl-C, or until the first verdict with `once`. Raises typer.Exit."""
     code = [Exit.UNREACHABLE if once else Exit.OK]
-    screen = console()
+    screen = Console(highlight=False)
     preparation = _Preparation(Console(stderr=True, highlight=False))
 
     def watch(story: Demo, daemon: Daemon, webhook: WebhookReceiver, addresses: Addresses) -> None:
@@ -170,7 +171,10 @@ def _replayed(story: Demo) -> RenderableType:
 
 def _links(addresses: Addresses) -> Text:
     links, pilot = Text(), f"{addresses.daemon}/api/v1/pilots/{addresses.pilot}"
-    program = "slo-daemon" if which("slo-daemon") else shlex.quote(sys.argv[0])  # as `make demo` starts it
+    called = sys.argv[0]  # `make demo` calls it by a path that is not on PATH
+    program = (
+        shlex.quote(called) if Path(called).name == "slo-daemon" and not which("slo-daemon") else "slo-daemon"
+    )
     for name, url in (
         ("status page", f"{addresses.daemon}/"),
         (

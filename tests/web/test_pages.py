@@ -83,7 +83,7 @@ def test_the_page_of_a_pilot_has_every_criterion_with_what_it_stands_on(house: H
 
     text = person.open(PILOT_PAGE).text
 
-    assert "May it widen? ✗ NOT READY" in text
+    assert "May everybody get it? ✗ NOT READY" in text
     assert "day 27 of 56" in text
     assert "every SLO is met now ✗ blocks false · SLOs not met: checkout" in text
     assert "There are no rollback triggers." in text
