@@ -46,6 +46,7 @@ from slo_daemon.core.slo.phrases import (
     say_rate,
     say_share,
     say_time,
+    say_uncounted,
     visible,
 )
 from slo_daemon.core.snapshot import SloView, Snapshot
@@ -171,7 +172,8 @@ def slo_notes(views: Iterable[SloView]) -> RenderableType:
     lines = []
     for view in views:
         evaluation = view.evaluation
-        if evaluation is not None and evaluation.met and not view.state.level and not say_doubt(evaluation):
+        open_questions = evaluation is None or say_doubt(evaluation) or say_uncounted(evaluation)
+        if evaluation is not None and evaluation.met and not view.state.level and not open_questions:
             continue
         note = "; ".join(filter(None, (say_evaluation(evaluation), say_cause(evaluation))))
         if view.state.level:

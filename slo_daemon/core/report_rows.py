@@ -40,6 +40,7 @@ from slo_daemon.core.slo.phrases import (
     say_share,
     say_threshold,
     say_time,
+    say_uncounted,
 )
 from slo_daemon.core.snapshot import SloView
 
@@ -155,7 +156,9 @@ def notes(report: Report) -> list[tuple[str, str]]:
 
 
 def _needs_note(view: SloView) -> bool:
-    return bool(view.state.level) or view.evaluation is None or view.evaluation.met is not True
+    evaluation = view.evaluation
+    sure = evaluation is not None and evaluation.met is True and not say_uncounted(evaluation)
+    return bool(view.state.level) or not sure
 
 
 def _note(view: SloView) -> str:

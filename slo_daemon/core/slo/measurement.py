@@ -39,6 +39,7 @@ class Measured:
     limit: str = ""  # "", NO_BUCKET_EDGE, TOO_FEW_EVENTS or INCOMPLETE
     working: tuple[str, ...] = ()  # the arithmetic, for people
     facts: Mapping[str, float] = field(default_factory=dict)  # for machines: bucket edges and the like
+    uncounted: str = ""  # what no series was there of, so that it was taken as 0
 
 
 @dataclass(frozen=True, slots=True)

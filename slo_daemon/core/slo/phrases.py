@@ -94,8 +94,15 @@ def say_evaluation(evaluation: Evaluation | None) -> str:
     if evaluation.met is not None and isinstance(measurement, Measured):
         note = ", beyond the last bucket edge," if evaluation.reason is Reason.BEYOND_LAST_BUCKET else ""
         shown = f"{say_measured(measurement, objective)}{note} against {say_objective(objective)}"
-        return "; ".join(filter(None, (shown, say_doubt(evaluation))))
+        return "; ".join(filter(None, (shown, say_uncounted(evaluation), say_doubt(evaluation))))
     return evaluation.detail
+
+
+def say_uncounted(evaluation: Evaluation) -> str:
+    """What was taken as 0 because no series of it is there: right before the first error, and after a typing error."""
+    measurement = evaluation.measurement
+    uncounted = measurement.uncounted if isinstance(measurement, Measured) else ""
+    return f"no series of {uncounted} is there, taken as 0" if uncounted else ""
 
 
 def say_doubt(evaluation: Evaluation) -> str:

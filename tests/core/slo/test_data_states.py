@@ -7,6 +7,7 @@ from slo_daemon.core.slo.book import entry_of
 from slo_daemon.core.slo.evaluation import Evaluation, unseen
 from slo_daemon.core.slo.measurement import DataState, Measured
 from slo_daemon.core.slo.objective import Direction, Objective
+from slo_daemon.core.slo.phrases import say_evaluation
 from slo_daemon.core.slo.query import Failed, FailReason, Reading, Sample, Samples
 from slo_daemon.core.slo.selector import parse_raw, parse_selector
 from slo_daemon.core.slo.sli import Gauge, Indicator, LatencyShare, Quantile, Ratio, Raw, Throughput
@@ -76,6 +77,9 @@ def test_zero_that_nobody_counted_is_told_apart_from_a_counted_zero(slo: Slo) ->
     assert isinstance(counted, Measured)
     assert assumed.working[0].startswith("no series of ")
     assert "no series of" not in " ".join(counted.working)
+    for bad, told in ((NOTHING, True), (number(0), False)):
+        evaluation = evaluated(slo, {"bad": bad, "total": number(5000)})
+        assert (", taken as 0" in say_evaluation(evaluation)) is told
 
 
 def test_a_target_within_the_bucket_of_the_value_is_told_with_the_remedy() -> None:

@@ -64,7 +64,7 @@ class Ratio:
         if not isinstance(found, Measured) or not self._missing(parts):
             return found
         note = f"no series of {self.counted}: taken as 0; has there never been one, or is the selector wrong?"
-        return replace(found, working=(note, *found.working))
+        return replace(found, working=(note, *found.working), uncounted=str(self.counted))
 
     def _missing(self, parts: Parts) -> bool:
         """Whether no series of the counted events is there, so that 0 is not what anybody has counted."""
