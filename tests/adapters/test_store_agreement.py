@@ -28,7 +28,7 @@ from slo_daemon.core.slo.chunks import CELL, HOUR, ChunkBlock, Column
 from slo_daemon.core.slo.measurement import DataState
 from slo_daemon.core.slo.objective import Level
 from slo_daemon.core.slo.state import SloState, Transition, TransitionReason
-from slo_daemon.ports import Act, KeyReusedError, RowConflictError, Store
+from slo_daemon.ports import Act, AlreadyResolvedError, KeyReusedError, RowConflictError, Store
 from slo_daemon.ports.people import Row
 from tests.adapters.stores import block, open_store, told
 
@@ -299,6 +299,8 @@ def _answer(call: Callable[[Store], Any], store: Store) -> Any:
         return str(error)
     except RowConflictError as error:
         return error.rows
+    except AlreadyResolvedError as error:
+        return AlreadyResolvedError, error.incident
 
 
 def _with_kinds(value: Any) -> Any:
