@@ -37,7 +37,7 @@ def commands() -> list[tuple[str, Any]]:
 def usages(page: Path) -> Iterator[str]:
     """What follows `slo-daemon` wherever a page shows how to call it."""
     shown = [line for b in blocks("sh", "ini", "text") if b.page == page for line in shell_lines(b)]
-    for text in [*shown, *codes(prose(page))]:
+    for text in [*shown, *(code for code in codes(prose(page)) if not code.startswith(OTHERS))]:
         yield from re.findall(r"(?:^|[\s/])slo-daemon(?=\s|$)([^|>;&)]*)", text)
 
 
