@@ -61,7 +61,7 @@ class Ratio:
         counted, total = numbers
         names = (self._counted, "total")
         found = share(counted, total, names, need, counts_good=self.counts_good, as_good=self.as_good)
-        if not isinstance(found, Measured) or not self._missing(parts):
+        if counted or not isinstance(found, Measured) or not self._missing(parts):
             return found
         note = f"no series of {self.counted}: taken as 0; has there never been one, or is the selector wrong?"
         return replace(found, working=(note, *found.working), uncounted=str(self.counted))
