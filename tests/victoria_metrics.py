@@ -59,9 +59,7 @@ class VictoriaMetricsServer(Server):
     def _command(self, address: str) -> list[str]:
         program = victoria_metrics()
         if program is None:
-            raise ProgramMissingError(
-                "victoria-metrics is not installed; Debian or Ubuntu: apt-get install victoria-metrics"
-            )
+            raise ProgramMissingError("victoria-metrics is not installed: tools/install-test-tools")
         return [
             program,
             f"-storageDataPath={self.folder / 'data'}",

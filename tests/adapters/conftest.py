@@ -52,7 +52,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A VictoriaMetrics with `history`."""
     if victoria_metrics() is None:
-        pytest.skip("victoria-metrics is not installed: apt-get install victoria-metrics")
+        pytest.skip("victoria-metrics is not installed: tools/install-test-tools")
     end = float(int(time.time()))
     with VictoriaMetricsServer(tmp_path_factory.mktemp("victoria-metrics")) as server:
         server.load(history(end))

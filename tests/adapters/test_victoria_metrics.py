@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.servers,
     pytest.mark.skipif(
         victoria_metrics() is None,
-        reason="victoria-metrics is not installed: apt-get install victoria-metrics",
+        reason="victoria-metrics is not installed: tools/install-test-tools",
     ),
 ]
 
